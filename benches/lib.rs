@@ -1,0 +1,1 @@
+//! Benches: kernels, instruction counts, load.

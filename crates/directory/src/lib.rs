@@ -1,0 +1,1 @@
+//! One task per room: runs commands, performs effects, talks to shards.

@@ -1,0 +1,1 @@
+//! Batched UDP: recvmmsg with GRO, sendmmsg with GSO.

@@ -1,0 +1,1 @@
+//! Rooms, roles, stage, hands and mutes: a pure state machine.

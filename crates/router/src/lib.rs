@@ -1,0 +1,1 @@
+//! RTP streams in, RTP streams out: slots, layer selection, rewriting, repair, reports.

@@ -1,0 +1,1 @@
+//! RTP, RTCP and payload-descriptor wire formats: parse, view, rewrite in place.

@@ -1,0 +1,1 @@
+//! SDP and our one narrow offer/answer.

@@ -1,0 +1,2 @@
+//! The `estrade` command.
+fn main() {}

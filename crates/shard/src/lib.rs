@@ -1,0 +1,1 @@
+//! The media thread: socket, transports, router, timers.

@@ -1,0 +1,1 @@
+//! WHIP, WHEP, the client WebSocket, the client SDK and the demo page.

@@ -1,0 +1,1 @@
+//! Virtual time, lossy links and scripted endpoints for tests.

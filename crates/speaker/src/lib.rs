@@ -1,0 +1,1 @@
+//! Who is speaking (detector), whose picture is on (director).

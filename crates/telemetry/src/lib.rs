@@ -1,0 +1,1 @@
+//! Counters, histograms, Prometheus encoding, log fields and redaction.

@@ -1,0 +1,1 @@
+//! ICE-lite, DTLS and SRTP for one endpoint.

@@ -1,0 +1,2 @@
+//! Test set-up, house rules and release chores.
+fn main() {}
