@@ -1,1 +1,5 @@
 //! SDP and our one narrow offer/answer.
+
+mod error;
+
+pub use error::OfferError;
