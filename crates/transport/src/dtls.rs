@@ -1,0 +1,1 @@
+//! The DTLS server side of one endpoint.
