@@ -1,0 +1,44 @@
+//! What a shard is told at its start.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use estrade_types::ShardIndex;
+
+/// How one shard is set up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShardConfig {
+    /// Which shard this is, dense from 0.
+    pub index: ShardIndex,
+    /// Where its UDP socket is bound; port 0 lets the system choose. The IPv6 wildcard also takes
+    /// IPv4.
+    pub bind: SocketAddr,
+    /// Addresses told to endpoints, with the port that was bound. When empty and `bind` names an
+    /// address, that one; when empty and `bind` is a wildcard, the machine's own addresses that are
+    /// not loopback, or else loopback.
+    pub advertise: Vec<IpAddr>,
+    /// Bytes asked of the kernel for each of the socket's two buffers; less is accepted. Too small
+    /// loses packets in bursts, too large delays them when the machine is behind.
+    pub socket_buffer_bytes: usize,
+}
+
+impl ShardConfig {
+    /// A shard on a port of the system's choice.
+    pub fn new(index: ShardIndex, bind: SocketAddr) -> Self {
+        Self {
+            index,
+            bind,
+            ..Self::default()
+        }
+    }
+}
+
+impl Default for ShardConfig {
+    fn default() -> Self {
+        Self {
+            index: ShardIndex(0),
+            bind: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
+            advertise: Vec::new(),
+            socket_buffer_bytes: 4 << 20,
+        }
+    }
+}
