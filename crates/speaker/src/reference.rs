@@ -1,14 +1,51 @@
-//! Skeleton.
+//! The rule shipped by Jitsi and mediasoup, in its exact integer form.
+//!
+//! Volfin and Cohen's scores, as both servers compute them, come down to comparisons of small
+//! counts (`speaker.md` §3): every 300 ms the holder loses the floor if its newest level is under
+//! 40 and none of its last five is 80 or more, to a contender that talks now, at the medium scale,
+//! and at the long scale more than the holder. Silence between packets is filled by elapsed time,
+//! as mediasoup does.
+//!
+//! It is the benchmark's yardstick, and a room may choose it.
+//!
+//! Departs from both servers in the first announcement only: theirs names whoever joined first,
+//! silent or not; here the first holder must have talked.
+
 use std::time::Duration;
 
 use estrade_types::{AudioLevel, MonoTime, ParticipantKey, RtpTimestamp, SpeakingParticipant};
 
+use crate::panel::Panel;
 use crate::{Detector, DetectorCounters, Mute, SpeakerEvent};
 
-/// Settings.
+/// Levels remembered: 1 s.
+const HISTORY: usize = 50;
+
+/// Levels in a block of the medium and long scales.
+const BLOCK: usize = 5;
+
+/// What one level stands for.
+const SLOT: Duration = Duration::from_millis(20);
+
+/// A participant without packets for so long is silent from then on.
+const IDLE: Duration = Duration::from_millis(40);
+
+/// Volume that counts as immediate activity: louder than -87 dBov.
+const IMMEDIATE: u8 = 40;
+
+/// Volume that counts at the medium and long scales: louder than -47 dBov.
+const MEDIUM: u8 = 80;
+
+/// What a level must exceed the floor by.
+const OVER_FLOOR: u8 = 10;
+
+/// Levels after which the floor is estimated anew: 15 s.
+const FLOOR_LEVELS: u32 = 750;
+
+/// How the reference rule runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReferenceSettings {
-    /// Time between two decisions.
+    /// Time between two decisions; kept within 20 ms to 5 s. Both servers ship 300 ms.
     pub tick: Duration,
 }
 
@@ -20,49 +57,251 @@ impl Default for ReferenceSettings {
     }
 }
 
-/// Detector.
+/// One participant's levels and floor.
+#[derive(Clone, Debug)]
+struct History {
+    levels: [u8; HISTORY],
+    next: usize,
+    floor: u8,
+    candidate: Option<u8>,
+    floor_levels: u32,
+    last: Option<MonoTime>,
+}
+
+impl Default for History {
+    fn default() -> Self {
+        Self {
+            levels: [0; HISTORY],
+            next: 0,
+            floor: 0,
+            candidate: None,
+            floor_levels: 0,
+            last: None,
+        }
+    }
+}
+
+impl History {
+    /// Takes a volume that lasts since the last one.
+    fn push(&mut self, now: MonoTime, volume: u8) {
+        let elapsed = self.last.map_or(Duration::ZERO, |last| now - last);
+        self.last = Some(now);
+        let slots = elapsed.as_millis() / SLOT.as_millis();
+        let slots = usize::try_from(slots).unwrap_or(HISTORY).clamp(1, HISTORY);
+        for _ in 0..slots {
+            self.push_slot(volume);
+        }
+    }
+
+    fn push_slot(&mut self, volume: u8) {
+        self.track_floor(volume);
+        if let Some(oldest) = self.levels.get_mut(self.next) {
+            *oldest = volume;
+        }
+        self.next = (self.next + 1) % HISTORY;
+    }
+
+    /// The slow floor: falls at once, rises every 15 s to the geometric mean with the minimum.
+    fn track_floor(&mut self, volume: u8) {
+        if volume == 0 {
+            return;
+        }
+        if self.floor == 0 || volume < self.floor {
+            self.floor = volume;
+            self.candidate = None;
+            self.floor_levels = 0;
+            return;
+        }
+        let candidate = self.candidate.map_or(volume, |least| least.min(volume));
+        self.candidate = Some(candidate);
+        self.floor_levels += 1;
+        if self.floor_levels >= FLOOR_LEVELS {
+            let product = u32::from(self.floor) * u32::from(candidate);
+            self.floor = u8::try_from(product.isqrt()).unwrap_or(u8::MAX);
+            self.candidate = None;
+            self.floor_levels = 0;
+        }
+    }
+
+    /// The volume `back` levels ago, 0 when it is not clearly over the floor.
+    fn volume(&self, back: usize) -> u8 {
+        let index = (self.next + 2 * HISTORY - 1 - back) % HISTORY;
+        let volume = self.levels.get(index).copied().unwrap_or(0);
+        if volume < self.floor.saturating_add(OVER_FLOOR) {
+            0
+        } else {
+            volume
+        }
+    }
+
+    fn scores(&self) -> Scores {
+        let loud = |back: usize| self.volume(back) >= MEDIUM;
+        Scores {
+            immediate: self.volume(0),
+            medium: (0..BLOCK).filter(|back| loud(*back)).count(),
+            long: (0..HISTORY / BLOCK)
+                .filter(|block| (0..BLOCK).all(|level| loud(block * BLOCK + level)))
+                .count(),
+        }
+    }
+}
+
+/// Activity at the three scales.
+#[derive(Clone, Copy, Debug, Default)]
+struct Scores {
+    immediate: u8,
+    medium: usize,
+    long: usize,
+}
+
+/// The reference rule.
 #[derive(Clone, Debug)]
 pub struct ReferenceDetector {
-    settings: ReferenceSettings,
+    panel: Panel,
+    histories: Vec<History>,
+    tick: Duration,
+    next_tick: Option<MonoTime>,
 }
 
 impl ReferenceDetector {
-    /// A detector.
-    pub fn new(_capacity: usize, settings: ReferenceSettings) -> Self {
-        Self { settings }
+    /// A detector with room for `capacity` candidates, at most
+    /// [`estrade_types::limits::STAGE_MAX`].
+    pub fn new(capacity: usize, settings: ReferenceSettings) -> Self {
+        let panel = Panel::new(capacity);
+        Self {
+            histories: Vec::with_capacity(panel.capacity()),
+            panel,
+            tick: settings.tick.clamp(SLOT, Duration::from_secs(5)),
+            next_tick: None,
+        }
+    }
+
+    /// Writes silence where packets have ceased, then decides.
+    fn decide(&mut self, now: MonoTime) {
+        for history in &mut self.histories {
+            if history.last.is_some_and(|last| now - last >= IDLE) {
+                history.push(now, 0);
+            }
+        }
+        let holder = self.panel.active_index();
+        let held = holder
+            .and_then(|index| self.histories.get(index))
+            .map(History::scores)
+            .unwrap_or_default();
+        if held.immediate >= IMMEDIATE || held.medium > 0 {
+            return;
+        }
+        let mut best: Option<(usize, usize)> = None;
+        for (index, _) in self.panel.candidates() {
+            let Some(history) = self.histories.get(index) else {
+                continue;
+            };
+            let scores = history.scores();
+            let beats = Some(index) != holder
+                && scores.immediate >= IMMEDIATE
+                && scores.medium >= 1
+                && scores.long > held.long;
+            if beats && best.is_none_or(|(_, medium)| scores.medium > medium) {
+                best = Some((index, scores.medium));
+            }
+        }
+        if let Some((index, _)) = best {
+            self.panel.give_floor(now, index);
+        }
     }
 }
 
 impl Detector for ReferenceDetector {
-    fn add(&mut self, _now: MonoTime, _participant: ParticipantKey) -> bool {
-        true
+    fn add(&mut self, now: MonoTime, participant: ParticipantKey) -> bool {
+        match self.panel.add(participant) {
+            Ok(Some(_)) => {
+                self.histories.push(History::default());
+                self.next_tick.get_or_insert(now.plus(self.tick));
+                true
+            }
+            Ok(None) => true,
+            Err(_) => false,
+        }
     }
-    fn remove(&mut self, _now: MonoTime, _participant: ParticipantKey) {}
-    fn set_mute(&mut self, _now: MonoTime, _participant: ParticipantKey, _mute: Mute) {}
+
+    fn remove(&mut self, now: MonoTime, participant: ParticipantKey) {
+        let held = self.panel.active() == Some(participant);
+        if let Some(index) = self.panel.remove(now, participant) {
+            self.histories.remove(index);
+        }
+        if self.histories.is_empty() {
+            self.next_tick = None;
+        }
+        if held {
+            self.decide(now);
+        }
+    }
+
+    fn set_mute(&mut self, now: MonoTime, participant: ParticipantKey, mute: Mute) {
+        let held = self.panel.active() == Some(participant);
+        if let Some(index) = self.panel.set_mute(now, participant, mute)
+            && let Some(history) = self.histories.get_mut(index)
+        {
+            *history = History::default();
+        }
+        if held && mute == Mute::Muted {
+            self.decide(now);
+        }
+    }
+
     fn on_level(
         &mut self,
-        _now: MonoTime,
-        _participant: ParticipantKey,
-        _level: AudioLevel,
-        _timestamp: RtpTimestamp,
-        _ptime: Option<Duration>,
+        now: MonoTime,
+        participant: ParticipantKey,
+        level: AudioLevel,
+        timestamp: RtpTimestamp,
+        ptime: Option<Duration>,
     ) {
-        let _ = self.settings;
+        self.on_timeout(now);
+        let heard = self.panel.hear(now, participant, level, timestamp, ptime);
+        if let Some((index, _)) = heard
+            && let Some(history) = self.histories.get_mut(index)
+        {
+            history.push(now, level.volume());
+        }
     }
-    fn on_timeout(&mut self, _now: MonoTime) {}
+
+    fn on_timeout(&mut self, now: MonoTime) {
+        if let Some(due) = self.next_tick
+            && due <= now
+        {
+            self.decide(now);
+            // From now on, as a timer that fired late would: ticks that were missed are lost.
+            let next = due.plus(self.tick);
+            self.next_tick = Some(if next > now {
+                next
+            } else {
+                now.plus(self.tick)
+            });
+        }
+        self.panel.on_timeout(now);
+    }
+
     fn next_deadline(&self) -> Option<MonoTime> {
-        None
+        [self.next_tick, self.panel.next_deadline()]
+            .into_iter()
+            .flatten()
+            .min()
     }
+
     fn poll(&mut self) -> Option<SpeakerEvent> {
-        None
+        self.panel.poll()
     }
+
     fn active(&self) -> Option<ParticipantKey> {
-        None
+        self.panel.active()
     }
+
     fn speaking(&self) -> &[SpeakingParticipant] {
-        &[]
+        self.panel.speaking()
     }
+
     fn counters(&self) -> DetectorCounters {
-        DetectorCounters::default()
+        self.panel.counters()
     }
 }
