@@ -31,6 +31,8 @@ mod ufrag;
 pub use certificate::{Certificate, CertificateError};
 pub use demux::PacketKind;
 pub use ice::StunReply;
-pub use srtp::{SRTCP_OVERHEAD_MAX, SRTP_OVERHEAD_MAX, SrtpProfile, TxStreamSlot};
+pub use srtp::{
+    SRTCP_OVERHEAD_MAX, SRTP_OVERHEAD_MAX, SrtpMasterKey, SrtpProfile, SrtpRx, SrtpTx, TxStreamSlot,
+};
 pub use transport::{Transport, TransportConfig, TransportError, TransportEvent};
 pub use ufrag::{UfragPlace, decode_ufrag, encode_ufrag, local_credentials};
