@@ -22,5 +22,5 @@ mod socket;
 pub use interfaces::local_addresses;
 pub use poller::{Poller, Readiness, Waker};
 pub use receive::RecvBatch;
-pub use send::{Flushed, SendBatch};
+pub use send::{Flushed, SendBatch, Urgency};
 pub use socket::UdpSocket;

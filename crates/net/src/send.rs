@@ -1,16 +1,17 @@
 //! A batch of datagrams to send: written in place, sent by as few system calls as the kernel allows.
 //!
 //! The shard takes a slot, writes one datagram into it, commits it with its destination, and
-//! flushes when the batch is full or the turn ends. Neighbours of equal size to one destination
-//! leave as one message that the kernel cuts up again (UDP GSO; the last may be shorter), so
-//! datagrams of one burst to one endpoint should be committed one after the other.
+//! flushes when the batch is full or the turn ends. [`Urgency::First`] leaves first, in its order;
+//! the rest is grouped by destination, so that neighbours of equal size leave as one message that
+//! the kernel cuts up again (UDP GSO; the last may be shorter). Without the grouping a fan-out,
+//! which goes packet by packet over all endpoints, would have no neighbours.
 //!
 //! What the kernel has no room for stays in the batch and is told; what it refuses is counted and
 //! never holds up the rest. Slots are fixed: nothing is allocated after construction.
 
 use std::io;
 use std::mem::size_of;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd};
 
 use estrade_types::limits::{BATCH_DATAGRAMS_MAX, DATAGRAM_BYTES_MAX};
@@ -25,21 +26,35 @@ const RUN_BYTES_MAX: usize = 64_000;
 /// Segments of one message: the limit of kernels before 6.9.
 const RUN_DATAGRAMS_MAX: usize = 64;
 
-/// A batch of at most [`BATCH_DATAGRAMS_MAX`] datagrams, each with a tag of the caller's.
-pub struct SendBatch<T> {
-    arena: Box<[[u8; DATAGRAM_BYTES_MAX]]>,
-    slots: Vec<Slot<T>>,
-    /// Slots before this one are done with.
-    head: usize,
-    /// Slots before this one leave unsegmented: a run was refused, and the cause is being found.
-    plain_until: usize,
+/// Whether a datagram may be put behind others for the sake of grouping.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Urgency {
+    /// Leaves before all others, in its order.
+    First,
+    /// Leaves afterwards, in its order among those to the same destination.
+    Grouped,
 }
 
-struct Slot<T> {
+/// A batch of datagrams.
+pub struct SendBatch {
+    arena: Box<[[u8; DATAGRAM_BYTES_MAX]]>,
+    /// What stands in the arena, place by place.
+    slots: Vec<Slot>,
+    /// Places in the order of sending, each behind what it is ordered by.
+    order: Vec<(Urgency, u64, u32)>,
+    /// Datagrams of `order` before this one are done with.
+    head: usize,
+    /// Datagrams before this one leave unsegmented: a run was refused, and the cause is being
+    /// found.
+    plain_until: usize,
+    is_grouped: bool,
+}
+
+struct Slot {
     to: SocketAddr,
     address: SockAddr,
     len: usize,
-    tag: T,
+    urgency: Urgency,
 }
 
 /// What became of one [`SendBatch::flush`].
@@ -57,28 +72,24 @@ pub struct Flushed {
     pub is_blocked: bool,
 }
 
-impl<T> std::fmt::Debug for SendBatch<T> {
+impl std::fmt::Debug for SendBatch {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("SendBatch")
-            .field("datagrams", &self.slots.len())
+            .field("datagrams", &self.len())
             .finish_non_exhaustive()
     }
 }
 
-impl<T: Copy> Default for SendBatch<T> {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl<T: Copy> SendBatch<T> {
-    /// An empty batch.
-    pub fn new() -> Self {
+impl SendBatch {
+    /// An empty batch of at most `capacity` datagrams.
+    pub fn new(capacity: usize) -> Self {
         Self {
-            arena: vec![[0; DATAGRAM_BYTES_MAX]; BATCH_DATAGRAMS_MAX].into_boxed_slice(),
-            slots: Vec::with_capacity(BATCH_DATAGRAMS_MAX),
+            arena: vec![[0; DATAGRAM_BYTES_MAX]; capacity].into_boxed_slice(),
+            slots: Vec::with_capacity(capacity),
+            order: Vec::with_capacity(capacity),
             head: 0,
             plain_until: 0,
+            is_grouped: true,
         }
     }
 
@@ -90,20 +101,29 @@ impl<T: Copy> SendBatch<T> {
 
     /// Takes the first `len` bytes of the slot that [`Self::next_slot`] gave out as a datagram to
     /// `to`. Does nothing when the batch is full or `len` is over [`DATAGRAM_BYTES_MAX`].
-    pub fn commit(&mut self, to: SocketAddr, len: usize, tag: T) {
-        if self.slots.len() < BATCH_DATAGRAMS_MAX && len <= DATAGRAM_BYTES_MAX {
+    pub fn commit(&mut self, to: SocketAddr, len: usize, urgency: Urgency) {
+        let Ok(place) = u32::try_from(self.slots.len()) else {
+            return;
+        };
+        if self.slots.len() < self.arena.len() && len <= DATAGRAM_BYTES_MAX {
+            let group = match urgency {
+                Urgency::First => 0,
+                Urgency::Grouped => group_of(to),
+            };
+            self.order.push((urgency, group, place));
+            self.is_grouped = false;
             self.slots.push(Slot {
                 to,
                 address: SockAddr::from(to),
                 len,
-                tag,
+                urgency,
             });
         }
     }
 
     /// Datagrams not sent yet.
     pub fn len(&self) -> usize {
-        self.slots.len().saturating_sub(self.head)
+        self.order.len().saturating_sub(self.head)
     }
 
     /// Whether nothing waits to be sent.
@@ -111,17 +131,21 @@ impl<T: Copy> SendBatch<T> {
         self.len() == 0
     }
 
-    /// The datagrams not sent yet, in their order.
-    pub fn unsent(&self) -> impl Iterator<Item = (SocketAddr, &[u8], T)> {
-        let waiting = self.slots.iter().zip(&self.arena).skip(self.head);
-        waiting.filter_map(|(slot, bytes)| Some((slot.to, bytes.get(..slot.len)?, slot.tag)))
+    /// The datagrams not sent yet, in the order of sending once [`Self::flush`] has run.
+    pub fn unsent(&self) -> impl Iterator<Item = (SocketAddr, &[u8], Urgency)> {
+        self.waiting().filter_map(|(slot, bytes)| {
+            let bytes = bytes.get(..slot.len)?;
+            Some((slot.to, bytes, slot.urgency))
+        })
     }
 
     /// Forgets what has not been sent.
     pub fn clear(&mut self) {
         self.slots.clear();
+        self.order.clear();
         self.head = 0;
         self.plain_until = 0;
+        self.is_grouped = true;
     }
 
     /// Sends what waits. The batch is empty afterwards unless the socket is full.
@@ -130,9 +154,10 @@ impl<T: Copy> SendBatch<T> {
     /// that works, `socket` stops segmenting for good.
     pub fn flush(&mut self, socket: &mut UdpSocket) -> Flushed {
         let mut flushed = Flushed::default();
-        while self.head < self.slots.len() {
+        self.group();
+        while !self.is_empty() {
             let is_plain = self.head < self.plain_until || !socket.segments_runs();
-            let plan = Plan::new(&self.slots, self.head, is_plain.then_some(self.plain_until));
+            let plan = self.plan(is_plain);
             match self.send(socket, &plan) {
                 Ok(messages) => {
                     self.count_sent(&plan, messages, &mut flushed);
@@ -152,10 +177,73 @@ impl<T: Copy> SendBatch<T> {
         flushed
     }
 
+    /// The datagrams to be sent, in their order.
+    fn waiting(&self) -> impl Iterator<Item = (&Slot, &[u8; DATAGRAM_BYTES_MAX])> {
+        let order = self.order.get(self.head..).unwrap_or_default();
+        order.iter().filter_map(|&(_, _, place)| {
+            let place = usize::try_from(place).ok()?;
+            Some((self.slots.get(place)?, self.arena.get(place)?))
+        })
+    }
+
+    fn group(&mut self) {
+        if !self.is_grouped {
+            // What was sent already keeps out of the way; a place is unique, so order is total.
+            if let Some(waiting) = self.order.get_mut(self.head..) {
+                waiting.sort_unstable();
+            }
+            self.is_grouped = true;
+        }
+    }
+
+    /// Groups the datagrams from `head` on into the messages of one system call. Plain messages
+    /// carry one datagram each; while a refused run is tried again, they end with it, so that the
+    /// outcome is the run's alone.
+    fn plan(&self, is_plain: bool) -> Plan {
+        let mut plan = Plan::default();
+        let limit = match self.plain_until.checked_sub(self.head) {
+            Some(rest @ 1..) if is_plain => rest,
+            _ => usize::MAX,
+        };
+        let mut waiting = self.waiting().map(|(slot, _)| slot).take(limit).peekable();
+        for run in &mut plan.runs {
+            let Some(first) = waiting.next() else {
+                break;
+            };
+            *run = 1;
+            plan.len += 1;
+            plan.datagrams += 1;
+            let (mut bytes, mut last) = (first.len, first.len);
+            let room = RUN_DATAGRAMS_MAX.min(PIECES_MAX.saturating_sub(plan.datagrams) + 1);
+            // Only the last segment may be shorter, and an empty one cannot be told apart.
+            while !is_plain && *run < room && last == first.len && first.len > 0 {
+                let fits = |next: &&Slot| {
+                    next.to == first.to
+                        && (1..=first.len).contains(&next.len)
+                        && bytes + next.len <= RUN_BYTES_MAX
+                };
+                let Some(next) = waiting.next_if(fits) else {
+                    break;
+                };
+                *run += 1;
+                plan.datagrams += 1;
+                bytes += next.len;
+                last = next.len;
+            }
+            if plan.datagrams >= PIECES_MAX {
+                break;
+            }
+        }
+        plan
+    }
+
     fn count_sent(&mut self, plan: &Plan, messages: usize, flushed: &mut Flushed) {
         let datagrams: usize = plan.runs().iter().take(messages).sum();
-        let sent = self.slots.iter().skip(self.head).take(datagrams);
-        let bytes: usize = sent.map(|slot| slot.len).sum();
+        let bytes: usize = self
+            .waiting()
+            .take(datagrams)
+            .map(|(slot, _)| slot.len)
+            .sum();
         self.head += datagrams;
         flushed.datagrams += datagrams as u64;
         flushed.bytes += bytes as u64;
@@ -181,108 +269,88 @@ impl<T: Copy> SendBatch<T> {
     }
 
     /// One `sendmmsg` over the planned messages; how many the kernel took.
-    fn send(&mut self, socket: &UdpSocket, plan: &Plan) -> io::Result<usize> {
-        let mut pieces = [libc::iovec {
-            iov_base: std::ptr::null_mut(),
-            iov_len: 0,
-        }; BATCH_DATAGRAMS_MAX];
+    fn send(&self, socket: &UdpSocket, plan: &Plan) -> io::Result<usize> {
+        let mut pieces = [NO_PIECE; PIECES_MAX];
         let mut controls = [SegmentSize::default(); BATCH_DATAGRAMS_MAX];
         let mut messages = [zeroed_message(); BATCH_DATAGRAMS_MAX];
-        let waiting = self.slots.iter().zip(&mut self.arena).skip(self.head);
-        for (piece, (slot, bytes)) in pieces.iter_mut().zip(waiting) {
-            piece.iov_base = bytes.as_mut_ptr().cast();
-            piece.iov_len = slot.len;
-        }
+        let mut waiting = self.waiting();
         let mut pieces = pieces.as_mut_slice();
-        let mut slots = self.slots.get(self.head..).unwrap_or_default();
         let filled = messages.iter_mut().zip(&mut controls).zip(plan.runs());
         for ((message, control), &run) in filled {
-            let (Some(first), Some((mine, rest))) =
-                (slots.first(), pieces.split_at_mut_checked(run))
-            else {
+            let Some((mine, rest)) = pieces.split_at_mut_checked(run) else {
                 break;
             };
             let header = &mut message.msg_hdr;
-            header.msg_name = first.address.as_ptr().cast_mut().cast();
-            header.msg_namelen = first.address.len();
+            let mut segment = 0;
+            for (piece, (slot, bytes)) in mine.iter_mut().zip(&mut waiting) {
+                piece.iov_base = bytes.as_ptr().cast_mut().cast(); // Only read.
+                piece.iov_len = slot.len;
+                segment = segment.max(slot.len); // The first is the longest.
+                header.msg_name = slot.address.as_ptr().cast_mut().cast(); // The same for all.
+                header.msg_namelen = slot.address.len();
+            }
             header.msg_iov = mine.as_mut_ptr();
             header.msg_iovlen = run as _;
             if run > 1 {
-                control.set(first.len);
+                control.set(segment);
                 header.msg_control = (&raw mut *control).cast();
                 header.msg_controllen = size_of::<SegmentSize>() as _;
             }
             pieces = rest;
-            slots = slots.get(run..).unwrap_or_default();
         }
         let count = u32::try_from(plan.runs().len()).unwrap_or(0);
         let fd = socket.as_fd().as_raw_fd();
-        // SAFETY: the first `count` messages point to addresses in `self.slots`, pieces of
-        // `self.arena` and entries of `controls`, all of which outlive the call.
+        // SAFETY: the first `count` messages point to addresses in `self.slots`, bytes in
+        // `self.arena` and entries of `pieces` and `controls`, all of which outlive the call, and
+        // which the kernel only reads.
         let sent = unsafe { libc::sendmmsg(fd, messages.as_mut_ptr(), count, libc::MSG_DONTWAIT) };
         usize::try_from(sent).map_err(|_| io::Error::last_os_error())
     }
 }
 
-/// How the waiting datagrams are grouped into messages.
+/// Datagrams in one system call, over all its messages.
+const PIECES_MAX: usize = 4 * BATCH_DATAGRAMS_MAX;
+
+const NO_PIECE: libc::iovec = libc::iovec {
+    iov_base: std::ptr::null_mut(),
+    iov_len: 0,
+};
+
+/// How the next datagrams are grouped into the messages of one system call.
+#[derive(Clone, Copy, Debug)]
 struct Plan {
     runs: [usize; BATCH_DATAGRAMS_MAX],
     len: usize,
+    datagrams: usize,
 }
 
 impl Plan {
-    /// Groups the slots from `head` on. With `plain_until`, nothing is segmented, and slots from
-    /// that one on are left out (unless it is behind already) so that the outcome is theirs alone.
-    fn new<T>(slots: &[Slot<T>], head: usize, plain_until: Option<usize>) -> Self {
-        let mut plan = Self {
-            runs: [0; BATCH_DATAGRAMS_MAX],
-            len: 0,
-        };
-        let end = match plain_until {
-            Some(until) if until > head => until.min(slots.len()),
-            _ => slots.len(),
-        };
-        let mut waiting = slots.get(head..end).unwrap_or_default();
-        for run in &mut plan.runs {
-            if waiting.is_empty() {
-                break;
-            }
-            *run = match plain_until {
-                Some(_) => 1,
-                None => run_length(waiting),
-            };
-            waiting = waiting.get(*run..).unwrap_or_default();
-            plan.len += 1;
-        }
-        plan
-    }
-
     fn runs(&self) -> &[usize] {
         self.runs.get(..self.len).unwrap_or_default()
     }
 }
 
-/// How many of the first slots may leave as one segmented message; at least 1.
-fn run_length<T>(slots: &[Slot<T>]) -> usize {
-    let Some((first, others)) = slots.split_first() else {
-        return 1;
+impl Default for Plan {
+    fn default() -> Self {
+        Self {
+            runs: [0; BATCH_DATAGRAMS_MAX],
+            len: 0,
+            datagrams: 0,
+        }
+    }
+}
+
+/// A number that is the same for equal destinations; others may share it, which costs a run and
+/// nothing else.
+fn group_of(to: SocketAddr) -> u64 {
+    let port = u64::from(to.port());
+    let bits = match to.ip() {
+        IpAddr::V4(v4) => u128::from(v4.to_bits()),
+        IpAddr::V6(v6) => v6.to_bits(),
     };
-    let (mut run, mut bytes) = (1, first.len);
-    if first.len == 0 {
-        return run;
-    }
-    for slot in others.iter().take(RUN_DATAGRAMS_MAX - 1) {
-        bytes += slot.len;
-        let fits = slot.to == first.to && slot.len > 0 && slot.len <= first.len;
-        if !fits || bytes > RUN_BYTES_MAX {
-            break;
-        }
-        run += 1;
-        if slot.len < first.len {
-            break; // Only the last segment may be shorter.
-        }
-    }
-    run
+    let [high, low] = [bits >> 64, bits & u128::from(u64::MAX)];
+    let [high, low] = [high, low].map(|half| u64::try_from(half).unwrap_or_default());
+    high.rotate_left(32) ^ low.rotate_left(16) ^ port
 }
 
 /// The control message that asks for segmentation: `struct cmsghdr`, then the size of a segment.
