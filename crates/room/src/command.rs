@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use estrade_types::{Admission, CloseReason, LinkKind, ParticipantId, SessionId, SourceKind};
+use estrade_types::{
+    Admission, CloseReason, LinkKind, ParticipantId, ParticipantKey, ProgrammeReason, Role,
+    SessionId, SourceKind,
+};
 
 /// Who acts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,7 +67,7 @@ pub enum Command {
         /// Whom.
         participant: ParticipantId,
         /// `Cohost` or `Speaker`.
-        role: estrade_types::Role,
+        role: Role,
     },
     /// Takes somebody off the stage, or steps down.
     Demote {
@@ -90,7 +93,7 @@ pub enum Command {
     /// Mutes everybody on stage but the actor and those with an excepted role.
     MuteAll {
         /// Roles left alone.
-        except: Vec<estrade_types::Role>,
+        except: Vec<Role>,
         /// Whether owners cannot unmute until unlocked.
         lock: bool,
     },
@@ -151,6 +154,33 @@ pub enum Command {
     },
     /// Lets due timers act (invitations, seat grace, empty room).
     Tick,
+    /// A fact from the media plane: a session's transport came up. By [`Actor::Server`] only, as
+    /// the facts below.
+    Connected {
+        /// Which session.
+        session: SessionId,
+    },
+    /// A fact from the media plane: a source began or ceased to deliver media.
+    SourceActive {
+        /// Whose.
+        key: ParticipantKey,
+        /// Which.
+        source: SourceKind,
+        /// Whether media flows.
+        is_active: bool,
+    },
+    /// A fact from the media plane: the active speaker changed.
+    ActiveSpeaker {
+        /// Who holds the floor.
+        key: Option<ParticipantKey>,
+    },
+    /// A fact from the media plane: the programme moved.
+    Programme {
+        /// Whose picture, and which.
+        source: Option<(ParticipantKey, SourceKind)>,
+        /// Why.
+        reason: ProgrammeReason,
+    },
 }
 
 /// Why a room refused a command. Nothing was changed.

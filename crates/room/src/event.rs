@@ -52,12 +52,13 @@ pub enum EventKind {
         /// Why.
         reason: CloseReason,
     },
-    /// Somebody came in.
+    /// Somebody came in, on stage if its view says so; or somebody came back with a new session,
+    /// and the view replaces what was known of it.
     ParticipantJoined {
         /// As it came in.
         participant: ParticipantView,
     },
-    /// Somebody is gone.
+    /// Somebody is gone; if it held the floor or the picture, it no longer does.
     ParticipantLeft {
         /// Who.
         participant: ParticipantId,

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use estrade_types::{MediaRoomSettings, limits};
 
+use crate::RoomError;
+
 /// Who may raise a hand.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum HandPolicy {
@@ -57,5 +59,96 @@ impl Default for RoomSettings {
             data: true,
             media: MediaRoomSettings::default(),
         }
+    }
+}
+
+impl RoomSettings {
+    /// Checks every range.
+    ///
+    /// # Errors
+    ///
+    /// [`RoomError::InvalidField`] with the first field that is out of its range.
+    pub fn check(&self) -> Result<(), RoomError> {
+        let allowed = |ok: bool, field, allowed| {
+            if ok {
+                Ok(())
+            } else {
+                Err(RoomError::InvalidField { field, allowed })
+            }
+        };
+        let seconds = |span: Duration, min, max| {
+            Duration::from_secs(min) <= span && span <= Duration::from_secs(max)
+        };
+        let participants_max = u32::try_from(limits::PARTICIPANTS_PER_ROOM_MAX).unwrap_or(u32::MAX);
+        allowed(
+            (1..=limits::STAGE_MAX).contains(&usize::from(self.max_stage)),
+            "max_stage",
+            "from 1 to 50",
+        )?;
+        allowed(
+            (1..=participants_max).contains(&self.max_participants),
+            "max_participants",
+            "from 1 to 100000",
+        )?;
+        allowed(
+            self.attributes.len() <= limits::ATTRIBUTES_MAX
+                && self.attributes.iter().all(|(key, value)| {
+                    key.len() <= limits::ATTRIBUTE_BYTES_MAX
+                        && value.len() <= limits::ATTRIBUTE_BYTES_MAX
+                }),
+            "attributes",
+            "at most 64, keys and values of at most 1024 bytes",
+        )?;
+        allowed(
+            seconds(self.invite_ttl, 1, 3_600),
+            "invite_ttl",
+            "from 1 s to 1 h",
+        )?;
+        allowed(
+            seconds(self.hand_interval, 0, 600),
+            "hand_interval",
+            "from 0 to 10 min",
+        )?;
+        allowed(
+            seconds(self.seat_grace, 0, 600),
+            "seat_grace",
+            "from 0 to 10 min",
+        )?;
+        allowed(
+            seconds(self.empty_timeout, 1, 86_400),
+            "empty_timeout",
+            "from 1 s to 24 h",
+        )?;
+        allowed(
+            (1..=5).contains(&self.media.audio_slots),
+            "media.audio_slots",
+            "from 1 to 5",
+        )?;
+        allowed(
+            seconds(self.media.min_dwell, 1, 5),
+            "media.min_dwell",
+            "from 1 s to 5 s",
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_are_in_range_and_the_field_out_of_range_is_named() {
+        assert_eq!(RoomSettings::default().check(), Ok(()));
+        let settings = RoomSettings {
+            max_stage: 51,
+            ..RoomSettings::default()
+        };
+        assert!(matches!(
+            settings.check(),
+            Err(RoomError::InvalidField {
+                field: "max_stage",
+                ..
+            })
+        ));
     }
 }

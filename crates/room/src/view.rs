@@ -15,6 +15,17 @@ pub enum RoomState {
     Ended,
 }
 
+/// Which participants to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StageFilter {
+    /// Everybody.
+    All,
+    /// Those on stage, held seats included.
+    Stage,
+    /// Those in the audience.
+    Audience,
+}
+
 /// Where a participant stands with regard to the stage. `product.md` §4.2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StageState {
