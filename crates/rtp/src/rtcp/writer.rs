@@ -174,7 +174,7 @@ impl<'a> Writer<'a> {
     ///
     /// Returns how many of them the feedback covers. That is fewer than given when there are more
     /// than [`super::TRANSPORT_CC_WRITE_MAX`] or two lie more than 8 s apart: the caller goes on
-    /// from there with another. Nothing is written, and 0 returned, for an empty list.
+    /// from there with another. Nothing is written, and 0 returned, when nothing arrived at all.
     ///
     /// # Errors
     ///
@@ -185,7 +185,7 @@ impl<'a> Writer<'a> {
         arrivals: &[Option<MonoTime>],
     ) -> Result<usize, Full> {
         let mut covered = 0;
-        if !arrivals.is_empty() {
+        if arrivals.iter().any(Option::is_some) {
             self.packet(packet_type::RTPFB, format::TRANSPORT_CC, |out| {
                 covered = transport_cc::write_body(out, header, arrivals)?;
                 Some(())
