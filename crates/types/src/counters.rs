@@ -180,6 +180,8 @@ pub struct ShardCounters {
     pub handshakes_completed: u64,
     /// DTLS handshakes failed.
     pub handshakes_failed: u64,
+    /// Events dropped because control was slow to read: levels and bindings first.
+    pub events_dropped: u64,
     /// Turns of the loop.
     pub turns: u64,
     /// Microseconds of those turns spent working, kernel included.
