@@ -1,6 +1,7 @@
 //! What a shard is told at its start.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Instant;
 
 use estrade_types::ShardIndex;
 
@@ -19,6 +20,9 @@ pub struct ShardConfig {
     /// Bytes asked of the kernel for each of the socket's two buffers; less is accepted. Too small
     /// loses packets in bursts, too large delays them when the machine is behind.
     pub socket_buffer_bytes: usize,
+    /// The instant of [`estrade_types::MonoTime::ZERO`], the same for all shards of a server and
+    /// for whoever reads the times in their events.
+    pub epoch: Instant,
 }
 
 impl ShardConfig {
@@ -33,12 +37,18 @@ impl ShardConfig {
 }
 
 impl Default for ShardConfig {
+    /// Any address, any port, time from now.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "an origin for a server with one shard"
+    )]
     fn default() -> Self {
         Self {
             index: ShardIndex(0),
             bind: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
             advertise: Vec::new(),
             socket_buffer_bytes: 4 << 20,
+            epoch: Instant::now(),
         }
     }
 }

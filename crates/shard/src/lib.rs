@@ -10,9 +10,20 @@
 //! plain packets and leave it beside [`DatagramSink`] as one more sink, so neither the router nor
 //! the transports would notice. Nothing of that is built yet.
 
+mod backlog;
 mod config;
+mod engine;
 mod handle;
+mod outbox;
+mod random;
+mod sink;
+mod socket_sink;
+mod table;
+mod timers;
+mod turn;
 
 pub use config::ShardConfig;
+pub use engine::{Engine, EngineConfig};
 pub use estrade_transport::Certificate;
 pub use handle::{EventSink, ShardHandle, SubmitError, spawn};
+pub use sink::{DatagramClass, DatagramSink};

@@ -1,0 +1,131 @@
+//! The engine's datagrams on a real socket: batch, and backlog behind it.
+
+use std::net::SocketAddr;
+
+use estrade_net::{Flushed, SendBatch, UdpSocket, Urgency};
+use estrade_types::limits::DATAGRAM_BYTES_MAX;
+
+use crate::backlog::{BACKLOG_DATAGRAMS_MAX, Backlog};
+use crate::{DatagramClass, DatagramSink};
+
+/// Datagrams gathered before they are sent. More finds longer runs for one endpoint in a large
+/// fan-out, and delays the first of them; 1 024 take about 0.3 ms to seal.
+const BATCH_CAPACITY: usize = 1_024;
+
+/// A socket with what waits to leave it.
+#[derive(Debug)]
+pub(crate) struct SocketSink {
+    socket: UdpSocket,
+    batch: SendBatch,
+    backlog: Backlog,
+    /// For a datagram that finds no slot, which cannot happen: a full batch is always emptied.
+    spare: Box<[u8; DATAGRAM_BYTES_MAX]>,
+    sent: Sent,
+}
+
+/// What left, and what did not. Cumulative.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Sent {
+    /// Datagrams the kernel took.
+    pub(crate) datagrams: u64,
+    /// Bytes of those.
+    pub(crate) bytes: u64,
+    /// Datagrams the kernel refused.
+    pub(crate) failed: u64,
+    /// Datagrams dropped because the backlog was full.
+    pub(crate) overflowed: u64,
+}
+
+impl SocketSink {
+    /// Takes the socket over.
+    pub(crate) fn new(socket: UdpSocket) -> Self {
+        Self {
+            socket,
+            batch: SendBatch::new(BATCH_CAPACITY),
+            backlog: Backlog::new(BACKLOG_DATAGRAMS_MAX),
+            spare: Box::new([0; DATAGRAM_BYTES_MAX]),
+            sent: Sent::default(),
+        }
+    }
+
+    /// The socket, to read from.
+    pub(crate) const fn socket(&self) -> &UdpSocket {
+        &self.socket
+    }
+
+    /// What left so far.
+    pub(crate) const fn sent(&self) -> Sent {
+        self.sent
+    }
+
+    /// Whether the caller should wait for room in the socket.
+    pub(crate) fn is_blocked(&self) -> bool {
+        !self.backlog.is_empty()
+    }
+
+    /// Sends what was committed; what the socket has no room for goes to the backlog. Nothing
+    /// overtakes a datagram that waits there already.
+    pub(crate) fn flush(&mut self) {
+        if self.backlog.is_empty() {
+            let flushed = self.batch.flush(&mut self.socket);
+            self.note(flushed);
+        }
+        for (to, bytes, urgency) in self.batch.unsent() {
+            self.sent.overflowed += self.backlog.push(to, bytes, urgency);
+        }
+        self.batch.clear();
+    }
+
+    /// Tries the backlog again, now that the socket may have room.
+    pub(crate) fn retry(&mut self) {
+        self.flush();
+        while !self.backlog.is_empty() {
+            let mut copied = 0;
+            for (to, bytes, urgency) in self.backlog.iter() {
+                let Some(slot) = self.batch.next_slot() else {
+                    break;
+                };
+                let Some(room) = slot.get_mut(..bytes.len()) else {
+                    break;
+                };
+                room.copy_from_slice(bytes);
+                self.batch.commit(to, bytes.len(), urgency);
+                copied += 1;
+            }
+            self.backlog.forget(copied);
+            let flushed = self.batch.flush(&mut self.socket);
+            self.note(flushed);
+            self.backlog.put_back(self.batch.unsent());
+            self.batch.clear();
+            if flushed.is_blocked {
+                return;
+            }
+        }
+    }
+
+    const fn note(&mut self, flushed: Flushed) {
+        self.sent.datagrams += flushed.datagrams;
+        self.sent.bytes += flushed.bytes;
+        self.sent.failed += flushed.failed;
+    }
+}
+
+impl DatagramSink for SocketSink {
+    fn slot(&mut self) -> &mut [u8; DATAGRAM_BYTES_MAX] {
+        if self.batch.next_slot().is_none() {
+            self.flush();
+        }
+        match self.batch.next_slot() {
+            Some(slot) => slot,
+            None => &mut self.spare,
+        }
+    }
+
+    fn commit(&mut self, to: SocketAddr, len: usize, class: DatagramClass) {
+        let urgency = match class {
+            DatagramClass::Control | DatagramClass::Audio => Urgency::First,
+            DatagramClass::Video => Urgency::Grouped,
+        };
+        self.batch.commit(to, len, urgency);
+    }
+}
