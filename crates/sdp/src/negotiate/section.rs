@@ -248,7 +248,9 @@ impl Section {
                 };
                 format!("minptime=10;useinbandfec=1{dtx}{stereo}")
             }
-            Codec::Vp8 | Codec::H264 => codec.offered.fmtp.clone(),
+            // `max-fs` and `max-fr` are receivers' limits (RFC 7741 §6.1): we have none.
+            Codec::Vp8 => String::new(),
+            Codec::H264 => codec.offered.fmtp.clone(),
         }
     }
 }

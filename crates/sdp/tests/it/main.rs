@@ -1,0 +1,4 @@
+//! Real endpoints' offers, and what we answer them.
+
+mod bytes;
+mod offers;
