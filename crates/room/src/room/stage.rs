@@ -189,13 +189,26 @@ impl Room {
         self.check_stage_has_room()?;
         if has_consented {
             self.close_hand(turn, target, HandClosed::Approved);
+            self.seat(turn, target, role);
         } else {
-            self.close_invite(turn, target, false);
-            self.mute_one(turn, target, MuteKind::Audio, false);
-            self.mute_one(turn, target, MuteKind::Video, false);
+            self.seat_silently(turn, target, role);
+        }
+        Ok(())
+    }
+
+    /// Seats somebody who did not ask for it: muted, so that only its own tap opens anything.
+    fn seat_silently(&mut self, turn: &mut Turn<'_>, target: &ParticipantId, role: Role) {
+        const KINDS: [MuteKind; 2] = [MuteKind::Audio, MuteKind::Video];
+        if let Some(person) = self.people.get_mut(target) {
+            // Before the seat, so that there is no moment in which it is open.
+            for kind in KINDS {
+                person.mutes_mut(kind).server_muted = true;
+            }
         }
         self.seat(turn, target, role);
-        Ok(())
+        for kind in KINDS {
+            self.tell_mutes(turn, target, kind);
+        }
     }
 
     /// Takes somebody off the stage; the actor itself steps down.
