@@ -65,7 +65,7 @@ impl Engine {
             ShardCommand::RestartIce {
                 session,
                 remote_ice,
-            } => self.restart_ice(session, remote_ice),
+            } => self.restart_ice(session, &remote_ice),
             ShardCommand::CloseSession { session, reason } => {
                 let slot = self.session_slot(session)?;
                 self.close_session(now, slot, reason, sink);
@@ -214,12 +214,12 @@ impl Engine {
         Ok(CommandOutcome::SessionOpened { local_ice })
     }
 
-    fn restart_ice(&mut self, session: SessionId, remote: IceCredentials) -> Outcome {
+    fn restart_ice(&mut self, session: SessionId, remote: &IceCredentials) -> Outcome {
         let slot = self.session_slot(session)?;
         let local = local_credentials(place_of(self.config.index, slot), self.random.bytes());
         let session = self.sessions.get_mut(slot);
         let session = session.ok_or(CommandRefused::UnknownSession)?;
-        session.transport.restart_ice(remote, local.clone());
+        session.transport.restart_ice(remote, &local);
         Ok(CommandOutcome::SessionOpened { local_ice: local })
     }
 
