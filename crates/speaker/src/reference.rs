@@ -16,6 +16,7 @@ use std::time::Duration;
 use estrade_types::{AudioLevel, MonoTime, ParticipantKey, RtpTimestamp, SpeakingParticipant};
 
 use crate::panel::Panel;
+use crate::voice::Heard;
 use crate::{Detector, DetectorCounters, Mute, SpeakerEvent};
 
 /// Levels remembered: 1 s.
@@ -24,10 +25,10 @@ const HISTORY: usize = 50;
 /// Levels in a block of the medium and long scales.
 const BLOCK: usize = 5;
 
-/// What one level stands for.
-const SLOT: Duration = Duration::from_millis(20);
+/// What one level stands for, ms.
+const SLOT_MS: u32 = 20;
 
-/// A participant without packets for so long is silent from then on.
+/// Time without packets, beyond what the last one lasts, that is silence.
 const IDLE: Duration = Duration::from_millis(40);
 
 /// Volume that counts as immediate activity: louder than -87 dBov.
@@ -45,7 +46,7 @@ const FLOOR_LEVELS: u32 = 750;
 /// How the reference rule runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReferenceSettings {
-    /// Time between two decisions; kept within 20 ms to 5 s. Both servers ship 300 ms.
+    /// Time between two decisions; kept within 40 ms to 5 s. Both servers ship 300 ms.
     pub tick: Duration,
 }
 
@@ -65,7 +66,11 @@ struct History {
     floor: u8,
     candidate: Option<u8>,
     floor_levels: u32,
-    last: Option<MonoTime>,
+    /// Up to when the levels are written, by arrival.
+    written: Option<MonoTime>,
+    /// What the latest packet lasts.
+    span: Duration,
+    owed_ms: u32,
 }
 
 impl Default for History {
@@ -76,19 +81,44 @@ impl Default for History {
             floor: 0,
             candidate: None,
             floor_levels: 0,
-            last: None,
+            written: None,
+            span: Duration::ZERO,
+            owed_ms: 0,
         }
     }
 }
 
 impl History {
-    /// Takes a volume that lasts since the last one.
-    fn push(&mut self, now: MonoTime, volume: u8) {
-        let elapsed = self.last.map_or(Duration::ZERO, |last| now - last);
-        self.last = Some(now);
-        let slots = elapsed.as_millis() / SLOT.as_millis();
-        let slots = usize::try_from(slots).unwrap_or(HISTORY).clamp(1, HISTORY);
-        for _ in 0..slots {
+    /// Takes a packet in: its volume for as long as it lasts, and silence for the time before it
+    /// that nothing was heard of.
+    fn hear(&mut self, now: MonoTime, volume: u8, heard: Heard) {
+        let span = Duration::from_millis(u64::from(heard.span_ms));
+        let elapsed = self.written.map_or(span, |written| now - written);
+        if let Some(idle) = elapsed.checked_sub(span).filter(|idle| *idle >= IDLE) {
+            self.push(0, slots_in(idle));
+        }
+        // Packets shorter than a slot fill one together.
+        self.owed_ms += heard.span_ms;
+        let slots = self.owed_ms / SLOT_MS;
+        self.owed_ms %= SLOT_MS;
+        self.push(volume, usize::try_from(slots).unwrap_or(HISTORY));
+        self.span = span;
+        self.written = Some(now);
+    }
+
+    /// Writes silence up to `now` if packets have ceased.
+    fn fill(&mut self, now: MonoTime) {
+        let Some(written) = self.written.filter(|at| now - *at >= self.span + IDLE) else {
+            return;
+        };
+        let slots = slots_in(now - written);
+        self.push(0, slots);
+        self.written = Some(now);
+        self.span = Duration::ZERO;
+    }
+
+    fn push(&mut self, volume: u8, slots: usize) {
+        for _ in 0..slots.min(HISTORY) {
             self.push_slot(volume);
         }
     }
@@ -146,6 +176,11 @@ impl History {
     }
 }
 
+/// Levels that stand for a span of silence.
+fn slots_in(span: Duration) -> usize {
+    usize::try_from(span.as_millis() / u128::from(SLOT_MS)).unwrap_or(HISTORY)
+}
+
 /// Activity at the three scales.
 #[derive(Clone, Copy, Debug, Default)]
 struct Scores {
@@ -171,7 +206,7 @@ impl ReferenceDetector {
         Self {
             histories: Vec::with_capacity(panel.capacity()),
             panel,
-            tick: settings.tick.clamp(SLOT, Duration::from_secs(5)),
+            tick: settings.tick.clamp(IDLE, Duration::from_secs(5)),
             next_tick: None,
         }
     }
@@ -179,9 +214,7 @@ impl ReferenceDetector {
     /// Writes silence where packets have ceased, then decides.
     fn decide(&mut self, now: MonoTime) {
         for history in &mut self.histories {
-            if history.last.is_some_and(|last| now - last >= IDLE) {
-                history.push(now, 0);
-            }
+            history.fill(now);
         }
         let holder = self.panel.active_index();
         let held = holder
@@ -259,10 +292,10 @@ impl Detector for ReferenceDetector {
     ) {
         self.on_timeout(now);
         let heard = self.panel.hear(now, participant, level, timestamp, ptime);
-        if let Some((index, _)) = heard
+        if let Some((index, heard)) = heard
             && let Some(history) = self.histories.get_mut(index)
         {
-            history.push(now, level.volume());
+            history.hear(now, level.volume(), heard);
         }
     }
 
