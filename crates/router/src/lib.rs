@@ -37,9 +37,23 @@
 //! Nothing is allocated per packet once the streams are bound; rings are allocated when a permitted
 //! stream is first bound and freed with the session or the permit.
 
+mod audio_slots;
+mod binding;
+mod bits;
 mod egress;
 mod event;
+mod keyframe_span;
+mod keyframes;
+mod leg;
+mod leg_list;
+mod nack;
+mod numbering;
+mod ring;
 mod room;
+mod rx_stats;
+mod slab;
+mod source;
+mod twcc;
 
 pub use egress::{Egress, EgressPayload, LegAddress, MediaClass};
 pub use event::{

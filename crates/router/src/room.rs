@@ -1,13 +1,32 @@
-//! The router of one room.
+//! The router of one room: who is there, what they may, and the calls by which it is driven.
+//!
+//! The work is in the submodules: [`ingress`] takes packets, [`cuts`] moves legs, [`pictures`] and
+//! [`sound`] say where to, [`feedback`] reads RTCP, [`reports`] writes it, [`timers`] does what is due.
 
-use std::time::Duration;
+mod cuts;
+mod feedback;
+mod ingress;
+mod pictures;
+mod reports;
+mod session;
+mod sound;
+mod timers;
+mod view;
+
+use std::collections::{BTreeMap, VecDeque};
 
 use estrade_types::{
-    DropReason, MonoTime, ParticipantKey, Permits, RxMedia, SessionId, SlotId, SourceKind, TxMedia,
-    WallClock,
+    MonoTime, ParticipantKey, Permits, RxMedia, SessionId, SlotId, SourceKind, TxMedia, WallClock,
 };
 
-use crate::{Egress, RouterCounters, RouterEvent, RtpAccepted, RtpRefused, SlotStats, SourceStats};
+use self::pictures::Pictures;
+use self::session::Session;
+use crate::audio_slots::AudioSlots;
+use crate::bits::Bits;
+use crate::leg::{LayerKey, Leg};
+use crate::slab::Slab;
+use crate::source::{Layer, Source};
+use crate::{Egress, LegAddress, RouterCounters, RouterEvent};
 
 /// Settings of a room's router.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,25 +92,98 @@ impl std::fmt::Display for RouterError {
 
 impl std::error::Error for RouterError {}
 
+/// A participant's permits and sources.
+#[derive(Debug, Default)]
+struct Participant {
+    permits: Permits,
+    /// The source that is heard or seen of each kind: the newest session's that sends.
+    published: [Option<u32>; 3],
+}
+
+/// The place of a kind in a participant's table.
+const fn kind_index(kind: SourceKind) -> usize {
+    match kind {
+        SourceKind::Microphone => 0,
+        SourceKind::Camera => 1,
+        SourceKind::Screen => 2,
+    }
+}
+
+const fn permits(permits: Permits, kind: SourceKind) -> bool {
+    match kind {
+        SourceKind::Microphone => permits.microphone,
+        SourceKind::Camera => permits.camera,
+        SourceKind::Screen => permits.screen,
+    }
+}
+
 /// The media of one room on one shard.
 #[derive(Debug)]
 pub struct RoomRouter {
     config: RouterConfig,
     counters: RouterCounters,
+    participants: BTreeMap<ParticipantKey, Participant>,
+    sessions: Slab<Session>,
+    sources: Slab<Source>,
+    legs: Slab<Leg>,
+    /// Sessions that ever sent something: the only ones whose streams have timers.
+    publishers: Vec<u32>,
+    pictures: Pictures,
+    audio: AudioSlots,
+    active_speaker: Option<ParticipantKey>,
+    /// What sessions with one audio slot hear, best first.
+    ranked: [Option<u32>; 2],
+    are_pictures_dirty: bool,
+    is_audio_dirty: bool,
+    dirty_legs: Vec<u32>,
+    early_reports: Vec<u32>,
+    events: VecDeque<RouterEvent>,
+    sessions_opened: u64,
+    cached_pkts_left: u64,
+    next_tick: Option<MonoTime>,
+    ticks: u32,
+    next_nack: Option<MonoTime>,
+    next_arrivals: Option<MonoTime>,
+    last_packet_at: MonoTime,
 }
 
 impl RoomRouter {
     /// A router without anybody.
-    pub fn new(config: RouterConfig, _now: MonoTime) -> Self {
+    pub fn new(config: RouterConfig, now: MonoTime) -> Self {
+        let audio = AudioSlots::new(config.audio_slots);
         Self {
             config,
             counters: RouterCounters::default(),
+            participants: BTreeMap::new(),
+            sessions: Slab::new(),
+            sources: Slab::new(),
+            legs: Slab::new(),
+            publishers: Vec::new(),
+            pictures: Pictures::default(),
+            audio,
+            active_speaker: None,
+            ranked: [None; 2],
+            are_pictures_dirty: false,
+            is_audio_dirty: false,
+            dirty_legs: Vec::new(),
+            early_reports: Vec::new(),
+            events: VecDeque::new(),
+            sessions_opened: 0,
+            cached_pkts_left: cuts::CACHED_PKTS_PER_TURN,
+            next_tick: None,
+            ticks: 0,
+            next_nack: None,
+            next_arrivals: None,
+            last_packet_at: now,
         }
     }
 
-    /// Changes the number of audio slots, 1 to 5.
-    pub fn set_audio_slots(&mut self, _now: MonoTime, audio_slots: u8) {
+    /// Changes the number of audio slots, 1 to 5; in force with the next packet or timeout.
+    pub fn set_audio_slots(&mut self, now: MonoTime, audio_slots: u8) {
         self.config.audio_slots = audio_slots;
+        self.audio.set_len(audio_slots);
+        self.is_audio_dirty = true;
+        self.tick_now(now);
     }
 
     /// Takes a fresh reading of both clocks.
@@ -100,28 +192,91 @@ impl RoomRouter {
     }
 
     /// Adds a participant or changes its permits; in force for the next packet. A source whose permit
-    /// is withdrawn leaves every slot at once.
-    pub fn set_participant(&mut self, _now: MonoTime, _who: ParticipantKey, _permits: Permits) {}
+    /// is withdrawn leaves every slot at once; what takes its place follows with the next packet or
+    /// timeout.
+    pub fn set_participant(&mut self, now: MonoTime, who: ParticipantKey, new: Permits) {
+        self.participants.entry(who).or_default().permits = new;
+        self.apply_permits(now, who);
+    }
 
     /// Forgets a participant. Its sessions must be removed by the caller too; until then nothing of
     /// theirs is taken.
-    pub fn remove_participant(&mut self, _now: MonoTime, _who: ParticipantKey) {}
+    pub fn remove_participant(&mut self, now: MonoTime, who: ParticipantKey) {
+        self.set_participant(now, who, Permits::NONE);
+        self.participants.remove(&who);
+        self.pictures.forget(who);
+    }
 
-    /// Adds a session's streams. Call it once its transport is connected, or before: nothing but
-    /// waiting legs is kept for a session that cannot receive yet, but what is sent to it is lost,
-    /// so see [`Self::set_connected`].
+    /// Adds a session's streams. Nothing is sent to it until [`Self::set_connected`].
     ///
     /// # Errors
     ///
     /// When the participant is unknown or the sections are refused.
     pub fn add_session(
         &mut self,
-        _now: MonoTime,
-        _session: AddSession<'_>,
+        now: MonoTime,
+        add: AddSession<'_>,
     ) -> Result<RouterSession, RouterError> {
+        if !self.participants.contains_key(&add.participant) {
+            return Err(RouterError::UnknownParticipant);
+        }
+        session::check(add.rx, add.tx)?;
+        self.sessions_opened += 1;
+        let mut session = Session::new(
+            add.session,
+            add.slot,
+            add.participant,
+            self.sessions_opened,
+            add.rx,
+            add.tx,
+        );
+        session.tells_slots = add.tells_slots;
+        let index = self.sessions.insert(session);
+        let mut bits = Bits(add.seed);
+        for media in add.rx {
+            let encodings = media.rids.len().max(media.ssrcs.len()).max(1);
+            let source = Source::new(
+                index,
+                add.participant,
+                media.source,
+                u8::try_from(encodings).unwrap_or(u8::MAX),
+            );
+            let source = self.sources.insert(source);
+            if let Some(session) = self.sessions.get_mut(index) {
+                session.sources.push(source);
+            }
+        }
+        let audio_sections = add
+            .tx
+            .iter()
+            .filter(|media| matches!(media.slot, SlotId::Audio(_)))
+            .count();
+        for (stream, media) in (0..).zip(add.tx) {
+            let address = LegAddress {
+                session: add.slot,
+                stream,
+            };
+            let mut leg = Leg::new(media, address, index, add.participant, &mut bits);
+            leg.is_single = audio_sections == 1 && matches!(media.slot, SlotId::Audio(_));
+            let leg = self.legs.insert(leg);
+            if let Some(session) = self.sessions.get_mut(index) {
+                session.legs.push(leg);
+            }
+        }
+        // Room for every leg to be told of and every session to be reported to, so that the media path
+        // never has to make it.
+        let legs = crate::bits::at(self.legs.end());
+        self.dirty_legs
+            .reserve(legs.saturating_sub(self.dirty_legs.len()));
+        let sessions = crate::bits::at(self.sessions.end());
+        self.early_reports
+            .reserve(sessions.saturating_sub(self.early_reports.len()));
+        self.publishers
+            .reserve(sessions.saturating_sub(self.publishers.len()));
+        self.apply_permits(now, add.participant);
         Ok(RouterSession {
-            index: 0,
-            generation: 0,
+            index,
+            generation: self.sessions.generation(index),
         })
     }
 
@@ -129,15 +284,54 @@ impl RoomRouter {
     /// `true` nothing is sent to the session; then its slots start, video at a keyframe.
     pub fn set_connected(
         &mut self,
-        _now: MonoTime,
-        _session: RouterSession,
-        _is_connected: bool,
-        _egress: &mut impl Egress,
+        now: MonoTime,
+        session: RouterSession,
+        is_connected: bool,
+        egress: &mut impl Egress,
     ) {
+        let Some(index) = self.index(session) else {
+            return;
+        };
+        let Some(session) = self.sessions.get_mut(index) else {
+            return;
+        };
+        session.is_connected = is_connected;
+        for leg in session.legs.clone() {
+            if let Some(leg) = self.legs.get_mut(leg) {
+                leg.is_open = is_connected;
+            }
+        }
+        self.are_pictures_dirty = true;
+        self.is_audio_dirty = true;
+        self.settle(now, egress);
     }
 
     /// Removes a session: its sources leave every slot, its legs are gone.
-    pub fn remove_session(&mut self, _now: MonoTime, _session: RouterSession) {}
+    pub fn remove_session(&mut self, now: MonoTime, session: RouterSession) {
+        let Some(index) = self.index(session) else {
+            return;
+        };
+        let Some(session) = self.sessions.get(index) else {
+            return;
+        };
+        let (legs, sources) = (session.legs.clone(), session.sources.clone());
+        for leg in legs {
+            self.detach(leg);
+            self.stop_waiting(leg);
+            self.dirty_legs.retain(|dirty| *dirty != leg);
+            self.legs.remove(leg);
+        }
+        for source in sources {
+            self.withdraw(source);
+            self.sources.remove(source);
+        }
+        self.publishers.retain(|publisher| *publisher != index);
+        self.early_reports.retain(|early| *early != index);
+        self.sessions.remove(index);
+        self.are_pictures_dirty = true;
+        self.is_audio_dirty = true;
+        self.tick_now(now);
+    }
 
     /// Turns a session's video slots on or off.
     ///
@@ -146,11 +340,14 @@ impl RoomRouter {
     /// When the session is unknown.
     pub fn set_video_wanted(
         &mut self,
-        _now: MonoTime,
-        _session: RouterSession,
-        _wanted: bool,
-        _egress: &mut impl Egress,
+        now: MonoTime,
+        session: RouterSession,
+        wanted: bool,
+        egress: &mut impl Egress,
     ) -> Result<(), RouterError> {
+        self.session_mut(session)?.is_video_wanted = wanted;
+        self.are_pictures_dirty = true;
+        self.settle(now, egress);
         Ok(())
     }
 
@@ -162,11 +359,14 @@ impl RoomRouter {
     /// When the session is unknown.
     pub fn set_pin(
         &mut self,
-        _now: MonoTime,
-        _session: RouterSession,
-        _participant: Option<ParticipantKey>,
-        _egress: &mut impl Egress,
+        now: MonoTime,
+        session: RouterSession,
+        participant: Option<ParticipantKey>,
+        egress: &mut impl Egress,
     ) -> Result<(), RouterError> {
+        self.session_mut(session)?.pin = participant;
+        self.are_pictures_dirty = true;
+        self.settle(now, egress);
         Ok(())
     }
 
@@ -177,12 +377,19 @@ impl RoomRouter {
     /// When the session is unknown.
     pub fn set_layer_cap(
         &mut self,
-        _now: MonoTime,
-        _session: RouterSession,
-        _slot: SlotId,
-        _cap: Option<u8>,
-        _egress: &mut impl Egress,
+        now: MonoTime,
+        session: RouterSession,
+        slot: SlotId,
+        cap: Option<u8>,
+        egress: &mut impl Egress,
     ) -> Result<(), RouterError> {
+        for index in self.session_mut(session)?.legs.clone() {
+            if let Some(leg) = self.legs.get_mut(index).filter(|leg| leg.slot == slot) {
+                leg.layer_cap = cap;
+            }
+        }
+        self.are_pictures_dirty = true;
+        self.settle(now, egress);
         Ok(())
     }
 
@@ -190,108 +397,212 @@ impl RoomRouter {
     /// cut of each leg follows as soon as the new source's keyframe is complete.
     pub fn set_programme(
         &mut self,
-        _now: MonoTime,
-        _main: Option<(ParticipantKey, SourceKind)>,
-        _second: Option<(ParticipantKey, SourceKind)>,
-        _egress: &mut impl Egress,
+        now: MonoTime,
+        main: Option<(ParticipantKey, SourceKind)>,
+        second: Option<(ParticipantKey, SourceKind)>,
+        egress: &mut impl Egress,
     ) {
+        self.are_pictures_dirty |= self.pictures.set_programme(main, second);
+        self.settle(now, egress);
     }
 
     /// The order in which a main slot falls back for the programme's own owner, after the previous
     /// programmes: host, co-hosts, longest on stage. Those beyond the first 16 are ignored.
     pub fn set_fallback(
         &mut self,
-        _now: MonoTime,
-        _order: &[ParticipantKey],
-        _egress: &mut impl Egress,
+        now: MonoTime,
+        order: &[ParticipantKey],
+        egress: &mut impl Egress,
     ) {
+        self.are_pictures_dirty |= self.pictures.set_fallback(order);
+        self.settle(now, egress);
     }
 
     /// Whom thumbnails show: recent speakers, most recent first. Those beyond the first 32 are
     /// ignored.
     pub fn set_recent(
         &mut self,
-        _now: MonoTime,
-        _recent: &[ParticipantKey],
-        _egress: &mut impl Egress,
+        now: MonoTime,
+        recent: &[ParticipantKey],
+        egress: &mut impl Egress,
     ) {
+        self.are_pictures_dirty |= self.pictures.set_recent(recent);
+        self.settle(now, egress);
     }
 
     /// Who holds the floor: always heard, and what a receiver with a single audio slot hears first.
-    pub fn set_active_speaker(&mut self, _now: MonoTime, _who: Option<ParticipantKey>) {}
-
-    /// Takes one plain RTP packet from a session; forwards it if it may travel.
-    ///
-    /// `Ok(None)` for a packet that carries nothing (padding, bandwidth probes): accounted, not
-    /// passed on.
-    ///
-    /// # Errors
-    ///
-    /// Every reason for which the packet was dropped; it has been counted.
-    pub fn on_rtp(
-        &mut self,
-        _now: MonoTime,
-        _session: RouterSession,
-        _packet: &[u8],
-        _egress: &mut impl Egress,
-    ) -> Result<Option<RtpAccepted>, RtpRefused> {
-        Err(RtpRefused {
-            reason: DropReason::UnknownSsrc,
-            muted: None,
-        })
+    pub fn set_active_speaker(&mut self, now: MonoTime, who: Option<ParticipantKey>) {
+        self.active_speaker = who;
+        self.let_active_in(now);
     }
-
-    /// Takes one plain RTCP compound from a session: reports, requests for packets and keyframes.
-    ///
-    /// # Errors
-    ///
-    /// When the compound is malformed; the packets before the flaw have been applied.
-    pub fn on_rtcp(
-        &mut self,
-        _now: MonoTime,
-        _session: RouterSession,
-        _compound: &[u8],
-        _egress: &mut impl Egress,
-    ) -> Result<(), DropReason> {
-        Ok(())
-    }
-
-    /// When [`Self::on_timeout`] wants to be called; `None` while the room is quiet.
-    pub fn next_deadline(&self) -> Option<MonoTime> {
-        None
-    }
-
-    /// Does what is due: feedback and reports, repeated requests, layers and slots that went quiet.
-    pub fn on_timeout(&mut self, _now: MonoTime, _egress: &mut impl Egress) {}
 
     /// The next thing to tell; `None` when there is nothing more.
     pub fn poll_event(&mut self) -> Option<RouterEvent> {
+        if let Some(event) = self.events.pop_front() {
+            return Some(event);
+        }
+        while let Some(index) = self.dirty_legs.pop() {
+            let source = self.shown(index);
+            let Some(leg) = self.legs.get_mut(index) else {
+                continue;
+            };
+            leg.is_told_dirty = false;
+            if std::mem::replace(&mut leg.told, source) == source {
+                continue;
+            }
+            let slot = leg.slot;
+            let Some(session) = self.sessions.get(leg.session) else {
+                continue;
+            };
+            return Some(RouterEvent::Slot {
+                session: session.id,
+                slot,
+                source,
+            });
+        }
         None
     }
 
-    /// What is known of a participant's source; `None` if it never sent one.
-    pub fn source_stats(&self, _who: ParticipantKey, _source: SourceKind) -> Option<SourceStats> {
-        None
+    fn index(&self, session: RouterSession) -> Option<u32> {
+        let is_current = self.sessions.generation(session.index) == session.generation;
+        (is_current && self.sessions.get(session.index).is_some()).then_some(session.index)
     }
 
-    /// Whether a participant's camera (or screen) could be shown now.
-    pub fn has_live_video(&self, who: ParticipantKey, source: SourceKind) -> bool {
-        self.source_stats(who, source)
-            .is_some_and(|stats| stats.layers_live > 0)
+    fn session_mut(&mut self, session: RouterSession) -> Result<&mut Session, RouterError> {
+        let index = self.index(session).ok_or(RouterError::UnknownSession)?;
+        self.sessions
+            .get_mut(index)
+            .ok_or(RouterError::UnknownSession)
     }
 
-    /// What was sent on a session's slot, and what the receiver reported.
-    pub fn slot_stats(&self, _session: RouterSession, _slot: SlotId) -> Option<SlotStats> {
-        None
+    fn source(&self, key: LayerKey) -> Option<&Source> {
+        let is_current = self.sources.generation(key.source) == key.generation;
+        self.sources.get(key.source).filter(|_| is_current)
     }
 
-    /// The latest round-trip time measured with a session.
-    pub fn rtt(&self, _session: RouterSession) -> Option<Duration> {
-        None
+    fn layer(&self, key: LayerKey) -> Option<&Layer> {
+        self.source(key)?.layer(key.layer)
     }
 
-    /// What the router counted.
-    pub fn counters(&self) -> &RouterCounters {
-        &self.counters
+    fn layer_key(&self, source: u32, layer: u8) -> LayerKey {
+        LayerKey {
+            source,
+            generation: self.sources.generation(source),
+            layer,
+        }
+    }
+
+    /// The source that is heard or seen of a participant.
+    fn published(&self, who: ParticipantKey, kind: SourceKind) -> Option<u32> {
+        let participant = self.participants.get(&who)?;
+        participant
+            .published
+            .get(kind_index(kind))
+            .copied()
+            .flatten()
+    }
+
+    /// Brings a participant's sources in line with its permits.
+    fn apply_permits(&mut self, now: MonoTime, who: ParticipantKey) {
+        let allowed = self
+            .participants
+            .get(&who)
+            .map_or(Permits::NONE, |p| p.permits);
+        for index in 0..self.sources.end() {
+            let Some(source) = self
+                .sources
+                .get_mut(index)
+                .filter(|source| source.participant == who)
+            else {
+                continue;
+            };
+            let is_permitted = permits(allowed, source.kind);
+            if source.is_permitted == is_permitted {
+                continue;
+            }
+            if is_permitted {
+                source.is_permitted = true;
+            } else {
+                self.withdraw(index);
+            }
+            self.are_pictures_dirty = true;
+            self.is_audio_dirty = true;
+            self.tick_now(now);
+        }
+    }
+
+    /// Takes a source off every slot and frees what it holds; nothing of it is taken any more.
+    fn withdraw(&mut self, index: u32) {
+        let Some(source) = self.sources.get_mut(index) else {
+            return;
+        };
+        source.is_permitted = false;
+        source.last_packet_at = None;
+        let (who, kind, layers_len) = (source.participant, source.kind, source.layers_len);
+        for layer in 0..layers_len {
+            let key = self.layer_key(index, layer);
+            self.evict(key);
+            if let Some(layer) = self
+                .sources
+                .get_mut(index)
+                .and_then(|source| source.layer_mut(layer))
+            {
+                layer.silence();
+                layer.is_live = false;
+            }
+        }
+        self.is_audio_dirty |= self.audio.remove(index);
+        if let Some(published) = self
+            .participants
+            .get_mut(&who)
+            .and_then(|participant| participant.published.get_mut(kind_index(kind)))
+            && *published == Some(index)
+        {
+            *published = None;
+        }
+        self.set_active(index, false);
+    }
+
+    /// Tells whether a source's packets flow, if that is news.
+    fn set_active(&mut self, index: u32, is_active: bool) {
+        let Some(source) = self.sources.get_mut(index) else {
+            return;
+        };
+        if std::mem::replace(&mut source.is_active, is_active) == is_active {
+            return;
+        }
+        let event = RouterEvent::SourceActive {
+            participant: source.participant,
+            source: source.kind,
+            is_active,
+        };
+        let (who, kind) = (source.participant, source.kind);
+        // The newest word on a source replaces an older one, so that the queue is bounded.
+        self.events.retain(|queued| {
+            !matches!(queued, RouterEvent::SourceActive { participant, source, .. }
+                if *participant == who && *source == kind)
+        });
+        self.events.push_back(event);
+    }
+
+    /// Brings slots in line with what changed.
+    fn settle(&mut self, now: MonoTime, egress: &mut impl Egress) {
+        if std::mem::take(&mut self.is_audio_dirty) {
+            self.settle_audio(now);
+        }
+        if std::mem::take(&mut self.are_pictures_dirty) {
+            self.cached_pkts_left = cuts::CACHED_PKTS_PER_TURN;
+            self.settle_pictures(now, egress);
+        }
+    }
+
+    /// Something waits to be looked after: within a tick.
+    fn tick_soon(&mut self, now: MonoTime) {
+        self.next_tick.get_or_insert(now.plus(timers::TICK));
+    }
+
+    /// Something waits to be looked after: at once.
+    fn tick_now(&mut self, now: MonoTime) {
+        self.next_tick = Some(self.next_tick.map_or(now, |at| at.min(now)));
     }
 }
