@@ -134,3 +134,143 @@ impl Engine {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+    use std::num::NonZeroU32;
+    use std::sync::Arc;
+
+    use estrade_transport::Certificate;
+    use estrade_types::limits::DATAGRAM_BYTES_MAX;
+    use estrade_types::{
+        CommandId, Fingerprint, IceCredentials, MediaRoomSettings, OpenSession, Permits, RoomKey,
+        SessionId, ShardCommand, ShardIndex, WallClock,
+    };
+
+    use super::*;
+    use crate::EngineConfig;
+
+    struct NoSink([u8; DATAGRAM_BYTES_MAX]);
+
+    impl DatagramSink for NoSink {
+        fn slot(&mut self) -> &mut [u8; DATAGRAM_BYTES_MAX] {
+            &mut self.0
+        }
+
+        fn commit(&mut self, _: SocketAddr, _: usize, _: DatagramClass) {}
+    }
+
+    const NOW: MonoTime = MonoTime::from_millis(5);
+
+    /// Two rooms; sessions 1 and 2 are in the first, 3 in the second.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "an origin; virtual time does the rest"
+    )]
+    fn engine(sink: &mut NoSink) -> Engine {
+        let mut engine = Engine::new(EngineConfig {
+            index: ShardIndex(0),
+            certificate: Arc::new(Certificate::generate().unwrap()),
+            seed: [1; 32],
+            epoch: std::time::Instant::now(),
+            wall_clock: WallClock::default(),
+        });
+        for (room, session) in [(1, 1), (1, 2), (2, 3)] {
+            let participant = ParticipantKey(NonZeroU32::new(session).unwrap());
+            let (room, session) = (RoomKey(room), SessionId(u64::from(session)));
+            let settings = MediaRoomSettings::default();
+            let commands = [
+                ShardCommand::SetRoom { room, settings },
+                ShardCommand::SetParticipant {
+                    room,
+                    participant,
+                    seat: None,
+                    permits: Permits::NONE,
+                },
+                ShardCommand::OpenSession(Box::new(OpenSession {
+                    session,
+                    room,
+                    participant,
+                    remote_ice: IceCredentials {
+                        ufrag: "them".to_owned(),
+                        pwd: "a-password-of-24-letters".to_owned(),
+                    },
+                    fingerprints: vec![Fingerprint([1; 32])],
+                    rx: Vec::new(),
+                    tx: Vec::new(),
+                })),
+            ];
+            for command in commands {
+                engine.apply(NOW, CommandId(0), command, sink);
+            }
+        }
+        while engine.poll_event().is_some() {}
+        assert_eq!(engine.counters().sessions, 3);
+        engine
+    }
+
+    fn closed(engine: &mut Engine) -> Vec<u64> {
+        let internal = SessionState::Closed(CloseReason::InternalError);
+        let mut closed = Vec::new();
+        while let Some(event) = engine.poll_event() {
+            match event {
+                ShardEvent::Session { session, state, .. } if state == internal => {
+                    closed.push(session.0);
+                }
+                other => panic!("unexpected {other:?}"),
+            }
+        }
+        closed
+    }
+
+    #[test]
+    fn a_panic_in_a_session_s_work_costs_that_session_alone() {
+        let mut sink = NoSink([0; DATAGRAM_BYTES_MAX]);
+        let mut engine = engine(&mut sink);
+        let slot = engine.sessions_by_id.get(&SessionId(2)).copied();
+        engine.current.session = slot;
+        engine.on_panic(NOW, &mut sink);
+        assert_eq!(closed(&mut engine), [2]);
+        let counters = engine.counters();
+        assert_eq!((counters.rooms, counters.sessions), (2, 2));
+    }
+
+    #[test]
+    fn a_panic_in_a_room_s_own_work_costs_that_room_alone() {
+        let mut sink = NoSink([0; DATAGRAM_BYTES_MAX]);
+        let mut engine = engine(&mut sink);
+        engine.current.room = engine.rooms_by_key.get(&RoomKey(1)).copied();
+        engine.on_panic(NOW, &mut sink);
+        assert_eq!(closed(&mut engine), [1, 2]);
+        let counters = engine.counters();
+        assert_eq!((counters.rooms, counters.sessions), (1, 1));
+    }
+
+    #[test]
+    fn a_panic_in_nobody_s_work_costs_nothing() {
+        let mut sink = NoSink([0; DATAGRAM_BYTES_MAX]);
+        let mut engine = engine(&mut sink);
+        engine.on_panic(NOW, &mut sink);
+        assert!(closed(&mut engine).is_empty());
+        assert_eq!(engine.counters().sessions, 3);
+    }
+
+    #[test]
+    fn a_closing_engine_refuses_commands() {
+        let mut sink = NoSink([0; DATAGRAM_BYTES_MAX]);
+        let mut engine = engine(&mut sink);
+        engine.close(NOW, CloseReason::ServerShutdown, &mut sink);
+        while engine.poll_event().is_some() {}
+        let command = ShardCommand::CloseSession {
+            session: SessionId(1),
+            reason: CloseReason::Left,
+        };
+        engine.apply(NOW, CommandId(9), command, &mut sink);
+        let refused = ShardEvent::Applied {
+            id: CommandId(9),
+            outcome: Err(estrade_types::CommandRefused::Closing),
+        };
+        assert_eq!(engine.poll_event(), Some(refused));
+    }
+}

@@ -36,8 +36,7 @@ impl DtlsQueue {
 }
 
 impl Engine {
-    /// A STUN datagram: its session is found by the ufrag we gave out, wherever it comes from, so
-    /// that an address that changed hands follows its new owner.
+    /// A STUN datagram: its session is found by the ufrag we gave out, wherever it comes from.
     pub(super) fn on_stun(
         &mut self,
         now: MonoTime,
@@ -61,8 +60,9 @@ impl Engine {
         if reply.is_new {
             session.addrs.push(from);
         }
-        // Authenticated: the address is this session's, even if it was another's before.
-        self.sessions_by_addr.insert(from, slot);
+        if !self.is_held_by_other(from, slot) {
+            self.sessions_by_addr.insert(from, slot);
+        }
         self.drain_transport(now, slot, sink);
         Ok(())
     }
@@ -176,6 +176,18 @@ impl Engine {
         }
         room.settle(now, &mut legs, &mut self.outbox);
         self.schedule_room(room_slot);
+    }
+
+    /// Whether another live session has its media at `addr`. Then the address stays its own: an
+    /// endpoint could forge the source of an authentic check, and so cut another one off. An
+    /// address that really changed hands is taken over with the first check after the old
+    /// session's consent has expired.
+    fn is_held_by_other(&self, addr: SocketAddr, slot: Slot) -> bool {
+        let owner = self.sessions_by_addr.get(&addr);
+        owner.filter(|owner| **owner != slot).is_some_and(|owner| {
+            let owner = self.sessions.get(*owner);
+            owner.is_some_and(|owner| owner.transport.remote_addr() == Some(addr))
+        })
     }
 
     /// The slot a ufrag of ours names, if it is of this shard.

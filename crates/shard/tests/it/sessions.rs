@@ -88,10 +88,7 @@ fn removing_a_participant_closes_its_session_and_tells_the_endpoint() {
     let before = unknown(&bench);
     client.send_rtp(&crate::bench::audio(1, 1, 30));
     bench.pump(&mut [&mut client]);
-    assert_eq!(
-        bench.engine.counters().drops.get(DropReason::UnknownSource),
-        1
-    );
+    assert_eq!(unknown(&bench), before + 1);
 }
 
 #[test]
@@ -125,6 +122,50 @@ fn only_authentic_stun_is_heard_from_strangers() {
     assert_eq!(drops.get(DropReason::Malformed), 2);
     assert_eq!(drops.get(DropReason::StunAuthFailed), 1);
     assert_eq!(drops.get(DropReason::StunUnknownUfrag), 1);
+}
+
+#[test]
+fn an_endpoint_cannot_take_the_address_of_another_by_a_forged_source() {
+    let mut bench = Bench::with_room();
+    bench.seat(1);
+    bench.seat(2);
+    let mut victim = bench.connect(1);
+    let mut thief = Client::new(2, bench.epoch);
+    let server = bench.open(2, &thief);
+    let mut claim = thief.request(&server, &server.pwd);
+    bench
+        .engine
+        .on_datagram(bench.now, victim.addr, &mut claim, &mut bench.sink);
+    bench.sink.clear();
+    victim.send_rtp(&crate::bench::audio(1, 1, 30));
+    bench.pump(&mut [&mut victim]);
+    let drops = bench.engine.counters().drops;
+    assert_eq!(drops.get(DropReason::NotConnected), 0);
+    assert_eq!(drops.get(DropReason::AuthFailed), 0);
+}
+
+#[test]
+fn handshakes_beyond_a_turn_s_budget_are_done_in_the_next_turns() {
+    let mut bench = Bench::with_room();
+    let mut clients: Vec<Client> = (1..=40_u32)
+        .map(|n| {
+            bench.listen(n);
+            let mut client = Client::new(u16::try_from(n).unwrap(), bench.epoch);
+            let server = bench.open(n, &client);
+            client.check(&server);
+            client
+        })
+        .collect();
+    let mut all: Vec<&mut Client> = clients.iter_mut().collect();
+    bench.pump(&mut all);
+    for client in &mut all {
+        client.start_dtls();
+    }
+    bench.pump(&mut all);
+    assert!(clients.iter().all(Client::is_connected));
+    let counters = bench.engine.counters();
+    assert_eq!(counters.handshakes_completed, 40);
+    assert_eq!(counters.drops.get(DropReason::DtlsOverflow), 0);
 }
 
 #[test]

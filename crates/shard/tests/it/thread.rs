@@ -173,6 +173,36 @@ fn audio_and_video_cross_a_real_socket_from_one_endpoint_to_others() {
 }
 
 #[test]
+fn a_panic_in_a_turn_does_not_end_the_shard() {
+    struct Fragile(Sender<ShardEvent>, bool);
+    impl EventSink for Fragile {
+        fn offer(&mut self, event: ShardEvent) -> Result<(), ShardEvent> {
+            if matches!(event, ShardEvent::Applied { .. }) && !std::mem::replace(&mut self.1, true)
+            {
+                panic!("a bug of control's, on purpose");
+            }
+            self.0.send(event).map_err(|refused| refused.0)
+        }
+    }
+    let (sender, events) = channel();
+    let config = ShardConfig::new(ShardIndex(0), "127.0.0.1:0".parse().unwrap());
+    let certificate = Arc::new(Certificate::generate().unwrap());
+    let shard = spawn(config, certificate, Box::new(Fragile(sender, false))).unwrap();
+    shard.submit(CommandId(1), set_room(ROOM)).unwrap();
+    shard.submit(CommandId(2), set_room(ROOM)).unwrap();
+    let second = ShardEvent::Applied {
+        id: CommandId(2),
+        outcome: Ok(CommandOutcome::Done),
+    };
+    let mut told = events
+        .iter()
+        .filter(|e| matches!(e, ShardEvent::Applied { .. }));
+    assert_eq!(told.next(), Some(second));
+    shard.stop();
+    assert!(shard.join(PATIENCE));
+}
+
+#[test]
 fn a_stopped_shard_tells_so_last_and_takes_no_more_commands() {
     let mut running = Running::start();
     let counters = running.wait(|event| match event {
