@@ -20,7 +20,13 @@ const PROGRAMS: &[(&str, &str)] = &[
 ];
 
 /// Python packages of the independent WHIP and WHEP peer, and of the gRPC example.
-const PYTHON_PACKAGES: &[&str] = &["aiortc==1.13.0", "aiohttp", "grpcio", "grpcio-tools"];
+const PYTHON_PACKAGES: &[&str] = &[
+    "aiortc==1.16.0",
+    "av==18.1.0",
+    "aiohttp==3.14.5",
+    "grpcio==1.85.1",
+    "grpcio-tools==1.85.1",
+];
 
 /// Installs what is missing, or says what is.
 pub(crate) fn run_all() -> Result<()> {
