@@ -1,0 +1,107 @@
+//! An interceptor next to the wire: tells the endpoint what came out of SRTP, unchanged.
+
+use std::collections::VecDeque;
+use std::sync::mpsc;
+use std::time::Instant;
+
+use rtc::interceptor::{Interceptor, Packet, StreamInfo, TaggedPacket};
+use rtc::rtcp::payload_feedbacks::full_intra_request::FullIntraRequest;
+use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
+use rtc::rtcp::sender_report::SenderReport;
+use rtc::rtcp::transport_feedbacks::transport_layer_nack::TransportLayerNack;
+use rtc::sansio::Protocol;
+use rtc::shared::error::Error;
+
+/// What was seen.
+pub(super) enum Tapped {
+    Rtp(rtc::rtp::Packet),
+    KeyframeRequest { is_fir: bool },
+    Nack { packets: u64 },
+    SenderReport,
+}
+
+pub(super) struct Tap {
+    seen: mpsc::Sender<Tapped>,
+    read_queue: VecDeque<TaggedPacket>,
+    write_queue: VecDeque<TaggedPacket>,
+}
+
+impl Tap {
+    pub(super) const fn new(seen: mpsc::Sender<Tapped>) -> Self {
+        Self {
+            seen,
+            read_queue: VecDeque::new(),
+            write_queue: VecDeque::new(),
+        }
+    }
+
+    fn look(&self, packet: &Packet) -> Vec<Tapped> {
+        match packet {
+            Packet::Rtp(packet) => vec![Tapped::Rtp(packet.clone())],
+            Packet::Rtcp(packets) => packets.iter().filter_map(look_at_rtcp).collect(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+#[expect(
+    clippy::borrowed_box,
+    reason = "the form in which the crate hands them out"
+)]
+fn look_at_rtcp(packet: &Box<dyn rtc::rtcp::Packet>) -> Option<Tapped> {
+    let packet = packet.as_any();
+    if packet.is::<PictureLossIndication>() {
+        return Some(Tapped::KeyframeRequest { is_fir: false });
+    }
+    if packet.is::<FullIntraRequest>() {
+        return Some(Tapped::KeyframeRequest { is_fir: true });
+    }
+    if packet.is::<SenderReport>() {
+        return Some(Tapped::SenderReport);
+    }
+    let nack = packet.downcast_ref::<TransportLayerNack>()?;
+    let packets = nack
+        .nacks
+        .iter()
+        .map(|pair| 1 + u64::from(pair.lost_packets.count_ones()));
+    Some(Tapped::Nack {
+        packets: packets.sum(),
+    })
+}
+
+impl Protocol<TaggedPacket, TaggedPacket, ()> for Tap {
+    type Rout = TaggedPacket;
+    type Wout = TaggedPacket;
+    type Eout = ();
+    type Error = Error;
+    type Time = Instant;
+
+    fn handle_read(&mut self, packet: TaggedPacket) -> Result<(), Error> {
+        for seen in self.look(&packet.message.packet) {
+            // Nobody listens any more once the endpoint is being dropped.
+            drop(self.seen.send(seen));
+        }
+        self.read_queue.push_back(packet);
+        Ok(())
+    }
+
+    fn poll_read(&mut self) -> Option<TaggedPacket> {
+        self.read_queue.pop_front()
+    }
+
+    fn handle_write(&mut self, packet: TaggedPacket) -> Result<(), Error> {
+        self.write_queue.push_back(packet);
+        Ok(())
+    }
+
+    fn poll_write(&mut self) -> Option<TaggedPacket> {
+        self.write_queue.pop_front()
+    }
+}
+
+impl Interceptor for Tap {
+    fn bind_local_stream(&mut self, _info: &StreamInfo) {}
+    fn unbind_local_stream(&mut self, _info: &StreamInfo) {}
+    fn bind_remote_stream(&mut self, _info: &StreamInfo) {}
+    fn unbind_remote_stream(&mut self, _info: &StreamInfo) {}
+}
