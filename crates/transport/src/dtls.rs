@@ -5,14 +5,16 @@
 //! and for the keys. Whatever address the endpoint uses, the association is the same: ICE says where
 //! it is.
 //!
-//! Two things the library does not do are done here. It takes the first SRTP profile of the
-//! *client's* list, so we offer it GCM alone, and start again with AES-CM if that finds no match;
-//! the ClientHello is kept for that. And it loses its retransmission timer when a client repeats a
+//! What the library does not do is done here. It takes the first SRTP profile of the *client's* list,
+//! so we offer it GCM alone, and give the same ClientHello to a new one that offers AES-CM if that
+//! finds no match. It keeps what a stranger's hello did to it, so until a client shows its cookie
+//! another hello begins anew. And it loses its retransmission timer when a client repeats a
 //! flight, so its timers are switched off and we send the last flight again ourselves, byte for
 //! byte: what the client has already is a replay to it.
 
 mod config;
 mod gate;
+mod hello;
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -34,11 +36,10 @@ use crate::srtp::SrtpProfile;
 pub(crate) use config::SrtpKeys;
 use config::{HandshakeFailed, server_config};
 use gate::{Gate, Stage};
+use hello::Hello;
 
 /// The library tells associations apart by address; ours has one, whatever ICE says.
 const PEER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
-/// Datagrams of a ClientHello that are kept for the second profile; the oldest makes room.
-const HELLO_DATAGRAMS_MAX: usize = 4;
 /// ClientHellos refused before the session is given up.
 const HELLOS_REFUSED_MAX: u32 = 4;
 /// Datagrams of a flight; ours have at most three.
@@ -73,8 +74,8 @@ pub(crate) struct DtlsServer {
     profile: SrtpProfile,
     gate: Gate,
     progress: Progress,
-    /// What was fed before the first flight.
-    hello: ArrayVec<BytesMut, HELLO_DATAGRAMS_MAX>,
+    /// Whose hello was answered with a cookie.
+    client: Option<[u8; 34]>,
     hellos_refused: u32,
     /// The last flight, to be sent again.
     flight: ArrayVec<BytesMut, FLIGHT_DATAGRAMS_MAX>,
@@ -122,7 +123,7 @@ impl DtlsServer {
             profile,
             gate: Gate::new(),
             progress: Progress::AwaitingHello,
-            hello: ArrayVec::new(),
+            client: None,
             hellos_refused: 0,
             flight: ArrayVec::new(),
             outgoing: VecDeque::new(),
@@ -142,17 +143,16 @@ impl DtlsServer {
             return Err(DropReason::NotConnected);
         };
         let passed = self.gate.sort(stage, datagram)?;
-        if passed.is_repetition && now - self.sent_at >= REPETITION_INTERVAL {
-            self.send_flight_again(now);
+        if passed.is_repetition {
+            self.answer_repetition(now);
+        }
+        for hello in passed.hellos {
+            if let Some(event) = self.on_hello(now, &hello)? {
+                return Ok(Some(event));
+            }
         }
         if passed.records.is_empty() {
             return Ok(None);
-        }
-        if self.progress == Progress::AwaitingHello {
-            if self.hello.is_full() {
-                self.hello.remove(0);
-            }
-            self.hello.push(passed.records.clone());
         }
         Ok(self.feed(now, passed.records))
     }
@@ -197,24 +197,75 @@ impl DtlsServer {
     /// `None` once it is over.
     const fn stage(&self) -> Option<Stage> {
         match self.progress {
-            Progress::AwaitingHello => Some(Stage::Handshaking { next_message: 0 }),
-            Progress::AwaitingCookie => Some(Stage::Handshaking { next_message: 1 }),
-            Progress::AwaitingFinished => Some(Stage::Handshaking { next_message: 2 }),
+            Progress::AwaitingHello | Progress::AwaitingCookie => Some(Stage::Hello),
+            Progress::AwaitingFinished => Some(Stage::Handshaking),
             Progress::Connected => Some(Stage::Connected),
             Progress::Closed => None,
         }
     }
 
+    /// Takes a whole ClientHello. RFC 6347 §4.2.1.
+    fn on_hello(&mut self, now: MonoTime, hello: &Hello) -> Result<Option<DtlsEvent>, DropReason> {
+        let identity = hello.identity().ok_or(DropReason::Malformed)?;
+        let is_same_client = self.client == Some(identity);
+        match (self.progress, hello.message_sequence) {
+            (Progress::AwaitingHello, 0) => self.on_first_hello(now, hello),
+            (Progress::AwaitingCookie, 0) if is_same_client => {
+                self.answer_repetition(now);
+                Ok(None)
+            }
+            (Progress::AwaitingCookie, 0) => {
+                self.progress = Progress::AwaitingHello;
+                self.profile = SrtpProfile::AeadAes128Gcm;
+                match self.start_again() {
+                    Ok(()) => self.on_first_hello(now, hello),
+                    Err(HandshakeFailed) => Ok(self.refuse_hello()),
+                }
+            }
+            (Progress::AwaitingCookie, _) if is_same_client => {
+                let record = self.gate.frame(hello)?;
+                Ok(self.feed(now, record))
+            }
+            _ => Err(DropReason::Malformed),
+        }
+    }
+
+    /// Answers with a cookie, in the profile that the client has.
+    fn on_first_hello(
+        &mut self,
+        now: MonoTime,
+        hello: &Hello,
+    ) -> Result<Option<DtlsEvent>, DropReason> {
+        let record = self.gate.frame(hello)?;
+        let mut read = self.endpoint.read(self.instant(now), PEER, None, record);
+        if matches!(read, Err(RtcError::ErrServerNoMatchingSrtpProfile))
+            && self.profile == SrtpProfile::AeadAes128Gcm
+        {
+            self.profile = SrtpProfile::Aes128CmHmacSha1_80;
+            if self.start_again().is_ok() {
+                let record = self.gate.frame(hello)?;
+                read = self.endpoint.read(self.instant(now), PEER, None, record);
+            }
+        }
+        match read {
+            Ok(events) => {
+                let event = self.advance(now, &events);
+                if self.progress == Progress::AwaitingHello {
+                    // The library could not even read it.
+                    return Ok(self.refuse_hello());
+                }
+                self.client = hello.identity();
+                Ok(event)
+            }
+            Err(_) => Ok(self.refuse_hello()),
+        }
+    }
+
+    /// Feeds what follows the first hello.
     fn feed(&mut self, now: MonoTime, records: BytesMut) -> Option<DtlsEvent> {
         let read = self.endpoint.read(self.instant(now), PEER, None, records);
         match (read, self.progress) {
             (Ok(events), _) => self.advance(now, &events),
-            (Err(RtcError::ErrServerNoMatchingSrtpProfile), Progress::AwaitingHello)
-                if self.profile == SrtpProfile::AeadAes128Gcm =>
-            {
-                self.fall_back(now)
-            }
-            (Err(_), Progress::AwaitingHello) => self.refuse_hello(),
             (Err(RtcError::ErrAlertFatalOrClose), Progress::Connected) => {
                 self.drain();
                 self.end();
@@ -271,7 +322,6 @@ impl DtlsServer {
             at: now.plus(RETRANSMIT_FIRST),
             wait: RETRANSMIT_FIRST,
         });
-        self.hello.clear();
     }
 
     /// Verifies the peer once more and exports the keys.
@@ -294,26 +344,10 @@ impl DtlsServer {
         }
     }
 
-    /// The client has no GCM: the same hello again, to a library that offers the other profile.
-    fn fall_back(&mut self, now: MonoTime) -> Option<DtlsEvent> {
-        self.profile = SrtpProfile::Aes128CmHmacSha1_80;
-        if self.start_again().is_err() {
-            self.end();
-            return Some(DtlsEvent::Failed);
-        }
-        let hello = std::mem::take(&mut self.hello);
-        let mut event = None;
-        for records in hello {
-            event = event.or(self.feed(now, records));
-        }
-        event
-    }
-
     /// A hello that cannot be served, perhaps not the endpoint's: forget it and wait for another.
     fn refuse_hello(&mut self) -> Option<DtlsEvent> {
         // The alert tells a client with no cipher in common why; it changes nothing here.
         self.drain();
-        self.hello.clear();
         self.hellos_refused += 1;
         self.profile = SrtpProfile::AeadAes128Gcm;
         if self.hellos_refused < HELLOS_REFUSED_MAX && self.start_again().is_ok() {
@@ -326,6 +360,12 @@ impl DtlsServer {
     fn start_again(&mut self) -> Result<(), HandshakeFailed> {
         self.endpoint = new_endpoint(&self.certificate, &self.fingerprints, self.profile)?;
         Ok(())
+    }
+
+    fn answer_repetition(&mut self, now: MonoTime) {
+        if now - self.sent_at >= REPETITION_INTERVAL {
+            self.send_flight_again(now);
+        }
     }
 
     fn send_flight_again(&mut self, now: MonoTime) {
@@ -347,7 +387,6 @@ impl DtlsServer {
         self.progress = Progress::Closed;
         self.retransmit = None;
         self.flight.clear();
-        self.hello.clear();
     }
 
     fn instant(&self, now: MonoTime) -> Instant {

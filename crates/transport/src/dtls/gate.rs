@@ -13,6 +13,8 @@ use bytes::BytesMut;
 
 use estrade_types::DropReason;
 
+use super::hello::{Assembly, Hello};
+
 const RECORD_HEADER_LEN: usize = 13;
 const HANDSHAKE_HEADER_LEN: usize = 12;
 /// Records a handshake may bring; some ten are needed. Beyond it they are dropped.
@@ -31,12 +33,16 @@ const MESSAGE_SEQUENCE_MAX: u16 = 7;
 const CHANGE_CIPHER_SPEC: u8 = 20;
 const ALERT: u8 = 21;
 const HANDSHAKE: u8 = 22;
+/// The type of the client's messages 0 and 1, and of no other.
+const CLIENT_HELLO: u8 = 1;
 
 /// How far the handshake got, as the gate needs to know it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
-    /// The library waits for this handshake message: lower numbers are repetitions.
-    Handshaking { next_message: u16 },
+    /// Nobody proved anything: only ClientHellos count.
+    Hello,
+    /// The client has shown its cookie.
+    Handshaking,
     /// The keys are installed.
     Connected,
 }
@@ -44,6 +50,8 @@ pub(super) enum Stage {
 /// What became of a datagram.
 #[derive(Debug, Default)]
 pub(super) struct Passed {
+    /// ClientHellos that are whole now.
+    pub(super) hellos: Vec<Hello>,
     /// The records for the library.
     pub(super) records: BytesMut,
     /// The endpoint repeats what we have answered: our last flight was lost. RFC 6347 §4.2.4.
@@ -56,13 +64,16 @@ pub(super) struct Gate {
     records_left: u32,
     bytes_left: usize,
     protected_left: u32,
+    /// The first ClientHello and the one with the cookie.
+    hellos: [Assembly; 2],
     /// Plaintext records are framed anew, one fragment each, so they are numbered anew.
     sequence_number: u32,
 }
 
 impl Gate {
-    pub(super) const fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
+            hellos: Default::default(),
             records_left: RECORDS_MAX,
             bytes_left: BYTES_MAX,
             protected_left: PROTECTED_RECORDS_MAX,
@@ -83,14 +94,13 @@ impl Gate {
             let (record, after) = Record::split(rest).ok_or(DropReason::Malformed)?;
             rest = after;
             match (stage, record.content_type, record.epoch) {
-                (Stage::Handshaking { next_message }, HANDSHAKE, 0) => {
-                    self.sort_fragments(record.body, next_message, &mut passed)?;
+                (Stage::Hello | Stage::Handshaking, HANDSHAKE, 0) => {
+                    self.sort_fragments(stage, record.body, &mut passed)?;
                 }
-                (Stage::Handshaking { .. }, CHANGE_CIPHER_SPEC, 0) if record.body == [1] => {
-                    self.pass_plain(CHANGE_CIPHER_SPEC, record.body, &mut passed)?;
+                (Stage::Handshaking, CHANGE_CIPHER_SPEC, 0) if record.body == [1] => {
+                    self.pass_plain(CHANGE_CIPHER_SPEC, record.body, &mut passed.records)?;
                 }
-                (Stage::Handshaking { .. }, HANDSHAKE | ALERT, 1)
-                | (Stage::Connected, ALERT, 1)
+                (Stage::Handshaking, HANDSHAKE | ALERT, 1) | (Stage::Connected, ALERT, 1)
                     if record.body.len() <= PROTECTED_BYTES_MAX =>
                 {
                     self.pass_protected(&record, &mut passed)?;
@@ -106,48 +116,51 @@ impl Gate {
     /// Sorts the fragments of a plaintext handshake record; from one that lies on, all are dropped.
     fn sort_fragments(
         &mut self,
+        stage: Stage,
         mut body: &[u8],
-        next_message: u16,
         passed: &mut Passed,
     ) -> Result<(), DropReason> {
         while let Some((fragment, rest)) = Fragment::split(body) {
             body = rest;
-            if fragment.message_sequence < next_message {
-                passed.is_repetition = true;
-            } else {
-                self.pass_plain(HANDSHAKE, fragment.bytes, passed)?;
+            let hello = self.hellos.get_mut(usize::from(fragment.message_sequence));
+            match (stage, hello) {
+                (Stage::Hello, Some(assembly)) => {
+                    passed.hellos.extend(assembly.add(
+                        fragment.message_sequence,
+                        fragment.message_len,
+                        fragment.offset,
+                        fragment.data,
+                    ));
+                    self.count(fragment.bytes.len())?;
+                }
+                (Stage::Hello, None) => {}
+                (_, Some(_)) => passed.is_repetition = true,
+                (_, None) => self.pass_plain(HANDSHAKE, fragment.bytes, &mut passed.records)?,
             }
         }
         Ok(())
+    }
+
+    /// Frames a whole ClientHello for the library.
+    pub(super) fn frame(&mut self, hello: &Hello) -> Result<BytesMut, DropReason> {
+        let mut record = BytesMut::new();
+        self.pass_plain(HANDSHAKE, &hello.bytes, &mut record)?;
+        Ok(record)
     }
 
     fn pass_plain(
         &mut self,
         content_type: u8,
         body: &[u8],
-        passed: &mut Passed,
+        records: &mut BytesMut,
     ) -> Result<(), DropReason> {
         self.count(body.len())?;
         let len = u16::try_from(body.len()).map_err(|_| DropReason::Malformed)?;
         let [s0, s1, s2, s3] = self.sequence_number.to_be_bytes();
         let [l0, l1] = len.to_be_bytes();
         self.sequence_number += 1;
-        passed.records.extend_from_slice(&[
-            content_type,
-            0xfe,
-            0xfd,
-            0,
-            0,
-            0,
-            0,
-            s0,
-            s1,
-            s2,
-            s3,
-            l0,
-            l1,
-        ]);
-        passed.records.extend_from_slice(body);
+        records.extend_from_slice(&[content_type, 0xfe, 0xfd, 0, 0, 0, 0, s0, s1, s2, s3, l0, l1]);
+        records.extend_from_slice(body);
         Ok(())
     }
 
@@ -202,6 +215,9 @@ impl<'a> Record<'a> {
 /// One fragment of a handshake message, its lengths checked. RFC 6347 §4.2.2.
 struct Fragment<'a> {
     message_sequence: u16,
+    message_len: usize,
+    offset: usize,
+    data: &'a [u8],
     /// Header and data.
     bytes: &'a [u8],
 }
@@ -210,18 +226,23 @@ impl<'a> Fragment<'a> {
     /// `None` at the end, and for a fragment that lies.
     fn split(body: &'a [u8]) -> Option<(Self, &'a [u8])> {
         let header = body.first_chunk::<HANDSHAKE_HEADER_LEN>()?;
-        let [_, l0, l1, l2, s0, s1, o0, o1, o2, f0, f1, f2] = *header;
+        let [kind, l0, l1, l2, s0, s1, o0, o1, o2, f0, f1, f2] = *header;
         let message_len = u24([l0, l1, l2]);
         let len = u24([f0, f1, f2]);
         let message_sequence = u16::from_be_bytes([s0, s1]);
+        let offset = u24([o0, o1, o2]);
         let is_true = message_len <= MESSAGE_BYTES_MAX
             && message_sequence <= MESSAGE_SEQUENCE_MAX
-            && u24([o0, o1, o2]) + len <= message_len
+            && (kind == CLIENT_HELLO) == (message_sequence < 2)
+            && offset + len <= message_len
             && (len > 0 || message_len == 0);
         let (bytes, rest) = body.split_at_checked(HANDSHAKE_HEADER_LEN + len)?;
         is_true.then_some((
             Self {
                 message_sequence,
+                message_len,
+                offset,
+                data: bytes.get(HANDSHAKE_HEADER_LEN..)?,
                 bytes,
             },
             rest,
@@ -239,7 +260,7 @@ mod tests {
 
     use super::*;
 
-    const START: Stage = Stage::Handshaking { next_message: 0 };
+    const START: Stage = Stage::Handshaking;
 
     fn record(content_type: u8, epoch: u16, body: &[u8]) -> Vec<u8> {
         let mut record = vec![content_type, 0xfe, 0xfd];
@@ -251,7 +272,7 @@ mod tests {
     }
 
     fn fragment(sequence: u16, len: u32, offset: u32, fragment_len: u32, data: &[u8]) -> Vec<u8> {
-        let mut fragment = vec![1];
+        let mut fragment = vec![if sequence < 2 { 1 } else { 11 }];
         fragment.extend(&len.to_be_bytes()[1..]);
         fragment.extend(sequence.to_be_bytes());
         fragment.extend(&offset.to_be_bytes()[1..]);
@@ -291,18 +312,18 @@ mod tests {
 
     #[test]
     fn whole_and_fragmented_messages_pass() {
-        assert!(passes(START, &fragment(0, 4, 0, 4, b"abcd")));
-        assert!(passes(START, &fragment(0, 4, 2, 2, b"cd")));
+        assert!(passes(START, &fragment(2, 4, 0, 4, b"abcd")));
+        assert!(passes(START, &fragment(2, 4, 2, 2, b"cd")));
         assert!(passes(START, &fragment(5, 0, 0, 0, b"")));
     }
 
     #[test]
     fn fragments_that_lie_are_dropped() {
         for lie in [
-            fragment(0, 4, 0, 0, b""),    // Empty, of a message that is not.
-            fragment(0, 4, 2, 3, b"cde"), // Beyond the message.
-            fragment(0, 4, 0, 4, b"abc"), // Beyond the record.
-            fragment(0, 16 * 1024 * 1024 - 1, 0, 4, b"abcd"), // Of sixteen megabytes.
+            fragment(2, 4, 0, 0, b""),    // Empty, of a message that is not.
+            fragment(2, 4, 2, 3, b"cde"), // Beyond the message.
+            fragment(2, 4, 0, 4, b"abc"), // Beyond the record.
+            fragment(2, 16 * 1024 * 1024 - 1, 0, 4, b"abcd"), // Of sixteen megabytes.
             fragment(8, 4, 0, 4, b"abcd"), // Of a message no client sends.
             record(HANDSHAKE, 0, b"short"),
         ] {
@@ -351,9 +372,8 @@ mod tests {
 
     #[test]
     fn what_was_answered_already_is_a_repetition() {
-        let stage = Stage::Handshaking { next_message: 1 };
         let sorted = Gate::new()
-            .sort(stage, &fragment(0, 2, 0, 2, b"ab"))
+            .sort(START, &fragment(0, 2, 0, 2, b"ab"))
             .unwrap();
         assert!(sorted.is_repetition && sorted.records.is_empty());
         let sorted = Gate::new().sort(Stage::Connected, &record(HANDSHAKE, 1, &[0; 40]));
@@ -361,15 +381,33 @@ mod tests {
     }
 
     #[test]
+    fn only_whole_hellos_count_before_the_cookie() {
+        let mut gate = Gate::new();
+        for datagram in [
+            fragment(0, 4, 2, 2, b"cd"),
+            fragment(2, 4, 0, 4, b"abcd"),
+            record(CHANGE_CIPHER_SPEC, 0, &[1]),
+            record(HANDSHAKE, 1, &[0; 40]),
+        ] {
+            let sorted = gate.sort(Stage::Hello, &datagram).unwrap();
+            assert!(sorted.hellos.is_empty() && sorted.records.is_empty());
+        }
+        let sorted = gate
+            .sort(Stage::Hello, &fragment(0, 4, 0, 2, b"ab"))
+            .unwrap();
+        assert_eq!(sorted.hellos[0].bytes[HANDSHAKE_HEADER_LEN..], *b"abcd");
+    }
+
+    #[test]
     fn a_handshake_is_bounded_in_records_and_bytes() {
         let mut gate = Gate::new();
-        let small = fragment(0, 16_000, 1, 1, b"x");
+        let small = fragment(2, 16_000, 1, 1, b"x");
         let passed = (0..10_000)
             .filter(|_| gate.sort(START, &small).is_ok())
             .count();
         assert_eq!(passed, 256);
         let mut gate = Gate::new();
-        let large = fragment(0, 16_000, 0, 1400, &[0; 1400]);
+        let large = fragment(2, 16_000, 0, 1400, &[0; 1400]);
         let passed = (0..10_000)
             .filter(|_| gate.sort(START, &large).is_ok())
             .count();

@@ -55,7 +55,7 @@ fn rtp(ssrc: u32, seq: u16, csrcs: u8, extension_words: u8, payload: &[u8]) -> V
     packet.extend(seq.to_be_bytes());
     packet.extend([1, 2, 3, 4]);
     packet.extend(ssrc.to_be_bytes());
-    packet.extend((0..csrcs * 4).map(|i| i));
+    packet.extend(0..csrcs * 4);
     if extension_words > 0 {
         packet.extend([0xbe, 0xde, 0, extension_words]);
         packet.extend(std::iter::repeat_n(0, usize::from(extension_words) * 4));

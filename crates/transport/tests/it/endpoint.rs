@@ -50,12 +50,22 @@ fn epoch() -> Instant {
     Instant::now()
 }
 
+/// What the offer said of the certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Signaled {
+    Truth,
+    /// The truth, after the hash of another certificate.
+    TruthAndOther,
+    Other,
+    Nothing,
+}
+
 /// What a test varies about the endpoint.
 pub(crate) struct Setup {
     pub(crate) profiles: Vec<SrtpProtectionProfile>,
     pub(crate) mtu: usize,
-    /// What the offer said; `None` for the truth.
-    pub(crate) fingerprints: Option<Vec<Fingerprint>>,
+    /// What the offer said of the certificate.
+    pub(crate) signaled: Signaled,
 }
 
 impl Default for Setup {
@@ -63,7 +73,7 @@ impl Default for Setup {
         Self {
             profiles: vec![GCM, CM],
             mtu: 1200,
-            fingerprints: None,
+            signaled: Signaled::Truth,
         }
     }
 }
@@ -104,7 +114,14 @@ impl Pair {
             provider.crypto(),
         )
         .unwrap();
-        let truth = vec![fingerprint(provider.as_ref(), &certificate.certificate[0])];
+        let truth = fingerprint(provider.as_ref(), &certificate.certificate[0]);
+        let other = Fingerprint([7; 32]);
+        let fingerprints = match setup.signaled {
+            Signaled::Truth => vec![truth],
+            Signaled::TruthAndOther => vec![other, truth],
+            Signaled::Other => vec![other],
+            Signaled::Nothing => vec![],
+        };
         let config = ConfigBuilder::default()
             .with_crypto_provider(Arc::clone(&provider))
             .with_certificates(vec![certificate])
@@ -124,7 +141,7 @@ impl Pair {
             TransportConfig {
                 local_ice: local.clone(),
                 remote_ice: remote.clone(),
-                fingerprints: setup.fingerprints.unwrap_or(truth),
+                fingerprints,
                 certificate: Arc::new(Certificate::generate().unwrap()),
                 epoch,
             },

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use estrade_transport::{SrtpProfile, TransportEvent};
-use estrade_types::{CloseReason, Fingerprint, MonoTime};
+use estrade_types::{CloseReason, MonoTime};
 
-use crate::endpoint::{CM, Check, GCM, Pair, Setup, addr};
+use crate::endpoint::{CM, Check, GCM, Pair, Setup, Signaled, addr};
 
 #[test]
 fn an_endpoint_connects_with_gcm() {
@@ -114,7 +114,7 @@ fn a_client_that_repeats_itself_gets_the_flight_it_lost() {
 #[test]
 fn a_certificate_that_was_not_signaled_is_refused() {
     let mut pair = Pair::new(Setup {
-        fingerprints: Some(vec![Fingerprint([7; 32])]),
+        signaled: Signaled::Other,
         ..Setup::default()
     });
     pair.check(addr(1), Check::Nominating).unwrap();
@@ -130,24 +130,17 @@ fn a_certificate_that_was_not_signaled_is_refused() {
 
 #[test]
 fn one_of_several_fingerprints_is_enough() {
-    let other = Fingerprint([7; 32]);
-    let probe = Pair::new(Setup::default());
-    drop(probe);
-    // The truth is known only to the pair, so it is built twice: first without, then with it.
-    let mut pair = Pair::new(Setup {
-        fingerprints: Some(vec![other, other]),
+    Pair::connected(Setup {
+        signaled: Signaled::TruthAndOther,
         ..Setup::default()
     });
-    pair.check(addr(1), Check::Nominating).unwrap();
-    pair.run();
-    assert!(!pair.transport.is_connected());
 }
 
 #[test]
 fn nobody_connects_without_a_fingerprint() {
     let pair = std::panic::catch_unwind(|| {
         Pair::new(Setup {
-            fingerprints: Some(vec![]),
+            signaled: Signaled::Nothing,
             ..Setup::default()
         })
     });
