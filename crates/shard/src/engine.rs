@@ -188,9 +188,7 @@ impl Engine {
 
     /// Everything counted so far.
     pub fn counters(&self) -> ShardCounters {
-        let mut counters = self
-            .tally
-            .snapshot(self.rooms.iter().map(|r| r.router.counters()));
+        let mut counters = self.tally.snapshot(self.rooms.iter());
         counters.shard = Some(self.config.index);
         counters.rooms = self.rooms.len() as u64;
         counters.sessions = self.sessions.len() as u64;

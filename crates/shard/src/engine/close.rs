@@ -114,7 +114,7 @@ impl Engine {
             return;
         };
         self.rooms_by_key.remove(&room.key);
-        self.tally.retire(room.router.counters());
+        self.tally.retire(&room);
         let mut sessions: Vec<Slot> = room
             .participants
             .drain()

@@ -1,7 +1,8 @@
 //! What the engine counts itself, and how it joins what the routers count.
 
-use estrade_router::RouterCounters;
 use estrade_types::{CloseReason, DropCounters, DropReason, ShardCounters};
+
+use super::room::Room;
 
 /// Plain integers, copied out once a second.
 #[derive(Clone, Debug, Default)]
@@ -14,8 +15,6 @@ pub(super) struct Tally {
     pub(super) handshakes_completed: u64,
     /// Handshakes failed.
     pub(super) handshakes_failed: u64,
-    /// Changes of the active speaker, to somebody.
-    pub(super) speaker_switches: u64,
     rx_datagrams: u64,
     rx_bytes: u64,
     tx_datagrams: u64,
@@ -52,15 +51,12 @@ impl Tally {
     }
 
     /// Keeps what a closed room had counted.
-    pub(super) fn retire(&mut self, room: &RouterCounters) {
+    pub(super) fn retire(&mut self, room: &Room) {
         add(&mut self.retired, room);
     }
 
     /// Everything, with the rooms that live. Gauges of tables are left to the caller.
-    pub(super) fn snapshot<'a>(
-        &self,
-        rooms: impl Iterator<Item = &'a RouterCounters>,
-    ) -> ShardCounters {
+    pub(super) fn snapshot<'a>(&self, rooms: impl Iterator<Item = &'a Room>) -> ShardCounters {
         let mut all = self.retired.clone();
         for room in rooms {
             add(&mut all, room);
@@ -71,7 +67,6 @@ impl Tally {
         all.sessions_connected = self.sessions_connected;
         all.handshakes_completed = self.handshakes_completed;
         all.handshakes_failed = self.handshakes_failed;
-        all.speaker_switches = self.speaker_switches;
         all.rx_datagrams = self.rx_datagrams;
         all.rx_bytes = self.rx_bytes;
         all.tx_datagrams = self.tx_datagrams;
@@ -80,7 +75,9 @@ impl Tally {
     }
 }
 
-fn add(all: &mut ShardCounters, room: &RouterCounters) {
+fn add(all: &mut ShardCounters, room: &Room) {
+    all.speaker_switches += room.switches;
+    let room = room.router.counters();
     all.rx_rtp_packets += room.rx_rtp_packets;
     all.rx_rtx_packets += room.rx_rtx_packets;
     all.tx_rtp_packets += room.tx_rtp_packets;

@@ -69,7 +69,7 @@ pub(super) struct Room {
     order_is_stale: bool,
     recent: ArrayVec<ParticipantKey, 32>,
     fallback: ArrayVec<ParticipantKey, 16>,
-    /// Changes of the active speaker, to somebody, not yet counted by the shard.
+    /// Changes of the active speaker, to somebody.
     pub(super) switches: u64,
 }
 

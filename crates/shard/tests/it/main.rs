@@ -14,6 +14,10 @@ mod media;
 #[cfg(test)]
 mod no_alloc;
 #[cfg(test)]
+mod scenario;
+#[cfg(test)]
 mod sessions;
+#[cfg(test)]
+mod stage;
 #[cfg(test)]
 mod thread;

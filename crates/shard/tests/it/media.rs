@@ -8,7 +8,7 @@ use estrade_types::{
 };
 use webrtc::peer_connection::SrtpProtectionProfile;
 
-use crate::bench::{Bench, OPUS, ROOM, VP8, audio, key, read, session, video};
+use crate::bench::{Bench, OPUS, ROOM, VP8, audio, key, read, session, speech, video};
 use crate::client::Client;
 
 /// A room with one speaker and one listener, connected.
@@ -26,7 +26,7 @@ const TICK: Duration = Duration::from_millis(20);
 /// Sends `packets` audio packets from `first` on, 20 ms apart.
 fn talk(bench: &mut Bench, speaker: &mut Client, listener: &mut Client, first: u16, packets: u16) {
     for n in first..first + packets {
-        speaker.send_rtp(&audio(1, n, 30));
+        speaker.send_rtp(&audio(1, n, speech(n)));
         bench.run_for(TICK, &mut [&mut *speaker, &mut *listener]);
     }
 }
@@ -277,7 +277,7 @@ fn the_picture_follows_whoever_speaks() {
     for n in 1..=500_u16 {
         // The first speaks for 4 s, then the second; both cameras run at 25 a second.
         let (loud, quiet) = if n <= 200 { (1, 2) } else { (2, 1) };
-        for (who, level) in [(loud, 25), (quiet, 127)] {
+        for (who, level) in [(loud, speech(n)), (quiet, 127)] {
             let client = if who == 1 { &mut a } else { &mut b };
             let mut packet = audio(who, n, level);
             if level == 127 {
