@@ -157,10 +157,10 @@ impl RtcEndpoint {
         }
     }
 
-    /// Changes how loud the microphone is, in -dBov.
-    pub fn set_audio_level(&mut self, level: u8) {
+    /// Somebody starts to talk at this level in -dBov, or stops.
+    pub fn set_voice(&mut self, voice: Option<u8>) {
         if let Some(publishing) = &mut self.publishing {
-            publishing.set_audio_level(level);
+            publishing.set_voice(voice);
         }
     }
 
@@ -222,6 +222,12 @@ impl RtcEndpoint {
     /// SSRCs of its microphone and its camera, if it publishes.
     pub fn published_ssrcs(&self) -> Option<(Ssrc, Ssrc)> {
         self.publishing.as_ref().map(Publishing::ssrcs)
+    }
+
+    /// Which packet of its microphone or camera a packet on the wire was, by [`MediaTag::packet`];
+    /// sources that run longer than 65 536 packets are beyond this.
+    pub fn packet_number(&self, ssrc: Ssrc, seq: u16) -> Option<(MediaKind, u32)> {
+        self.publishing.as_ref()?.packet_number(ssrc, seq)
     }
 
     /// What the `rtc` crate complained about while it was driven.

@@ -75,10 +75,37 @@ pub struct StreamSummary {
     pub arrived: u64,
     /// Of these, how many arrived as retransmissions only.
     pub repaired: u64,
-    /// How many never arrived, all of them lost by a link.
+    /// How many never arrived, all of them lost by a link: to the endpoint, or before the server.
     pub missing: u64,
     /// How often the source changed, seen in the order of sequence numbers.
     pub cuts: u64,
+}
+
+/// What links lost, as an excuse for gaps.
+#[derive(Clone, Debug, Default)]
+pub struct Losses {
+    /// Sequence numbers of the checked stream lost on the way to the endpoint.
+    pub downlink: BTreeSet<u16>,
+    /// Packets of the sources lost on the way to the server: source and [`MediaTag::packet`].
+    pub uplink: BTreeSet<(u8, u32)>,
+}
+
+impl Losses {
+    /// Whether a number missing between two packets that arrived was lost by a link. Between cuts
+    /// the numbers of a stream and of its source's packets run in step.
+    fn explain(&self, missing: ExtSeqNo, previous: &Received, next: &Received) -> bool {
+        let behind = previous.tag.and_then(|tag| {
+            let step = u32::try_from(missing.0 - previous.seq.0).ok()?;
+            Some((tag.source, tag.packet.checked_add(step)?))
+        });
+        let ahead = next.tag.and_then(|tag| {
+            let step = u32::try_from(next.seq.0 - missing.0).ok()?;
+            Some((tag.source, tag.packet.checked_sub(step)?))
+        });
+        let mut in_step = behind.into_iter().chain(ahead);
+        self.downlink.contains(&missing.wire().0)
+            || in_step.any(|packet| self.uplink.contains(&packet))
+    }
 }
 
 /// Everything that arrived on one stream, in the order of arrival.
@@ -138,15 +165,15 @@ impl Ledger {
 
 impl StreamRecord {
     /// Checks the promises every receiver is made: no sequence number twice or with other bytes, no
-    /// gap but for packets of this SSRC that are in `lost`, timestamps that never step back, and
-    /// each source's packets in their order.
+    /// gap but where a link lost the packet, timestamps that never step back, and each source's
+    /// packets in their order.
     ///
     /// The last 50 numbers may have gaps: their repair may be on its way.
     ///
     /// # Errors
     ///
     /// The first promise that is broken, in the order of sequence numbers.
-    pub fn check(&self, ssrc: Ssrc, lost: &BTreeSet<(Ssrc, u16)>) -> Result<StreamSummary, Broken> {
+    pub fn check(&self, lost: &Losses) -> Result<StreamSummary, Broken> {
         let mut by_seq: BTreeMap<ExtSeqNo, Vec<&Received>> = BTreeMap::new();
         for packet in &self.packets {
             by_seq.entry(packet.seq).or_default().push(packet);
@@ -162,18 +189,18 @@ impl StreamRecord {
             ..StreamSummary::default()
         };
         let mut previous: Option<&Received> = None;
-        for seq in (first.0..=last.0).map(ExtSeqNo) {
-            let Some(copies) = by_seq.get(&seq) else {
-                summary.missing += 1;
-                if !lost.contains(&(ssrc, seq.wire().0)) && seq.0 + 50 < last.0 {
-                    return Err(Broken::Gap(seq));
-                }
-                continue;
-            };
+        for (&seq, copies) in &by_seq {
             let packet = check_copies(seq, copies)?;
             summary.repaired += u64::from(copies.iter().all(|copy| copy.is_repair));
             if let Some(previous) = previous {
                 summary.cuts += u64::from(check_order(seq, previous, packet)?);
+                summary.missing += seq.0 - previous.seq.0 - 1;
+                for missing in (previous.seq.0 + 1..seq.0).map(ExtSeqNo) {
+                    let is_explained = lost.explain(missing, previous, packet);
+                    if !is_explained && missing.0 + 50 < last.0 {
+                        return Err(Broken::Gap(missing));
+                    }
+                }
             }
             previous = Some(packet);
         }

@@ -24,7 +24,7 @@ mod seed;
 mod world;
 
 pub use endpoint::{EndpointConfig, KeyframeRequest, RtcEndpoint};
-pub use ledger::{Broken, Ledger, Received, StreamRecord, StreamSummary};
+pub use ledger::{Broken, Ledger, Losses, Received, StreamRecord, StreamSummary};
 pub use link::{LinkConfig, LinkCounters, Loss};
 pub use media::{AudioSource, MediaTag, VideoSource};
 pub use node::{Node, Outbox};

@@ -18,6 +18,8 @@ const VP8_KEYFRAME_HEADER_LEN: usize = 10;
 pub struct MediaTag {
     /// The source's number, chosen by the test.
     pub source: u8,
+    /// Running number of the packet, over all frames.
+    pub packet: u32,
     /// Running number of the frame (of 20 ms of sound, or of a picture).
     pub frame: u32,
     /// Running number of the packet in its frame.
@@ -29,33 +31,42 @@ pub struct MediaTag {
 }
 
 impl MediaTag {
-    const LEN: usize = 12;
+    const LEN: usize = 16;
     const MAGIC: [u8; 4] = *b"tag:";
 
     fn to_bytes(self) -> [u8; Self::LEN] {
         let [m0, m1, m2, m3] = Self::MAGIC;
+        let [p0, p1, p2, p3] = self.packet.to_be_bytes();
         let [f0, f1, f2, f3] = self.frame.to_be_bytes();
+        let (source, part, parts) = (self.source, self.part, self.parts);
         let key = u8::from(self.is_keyframe);
         [
-            m0,
-            m1,
-            m2,
-            m3,
-            self.source,
-            f0,
-            f1,
-            f2,
-            f3,
-            self.part,
-            self.parts,
-            key,
+            m0, m1, m2, m3, p0, p1, p2, p3, f0, f1, f2, f3, source, part, parts, key,
         ]
     }
 
     fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let &[m0, m1, m2, m3, source, f0, f1, f2, f3, part, parts, key] = bytes.first_chunk()?;
+        let &[
+            m0,
+            m1,
+            m2,
+            m3,
+            p0,
+            p1,
+            p2,
+            p3,
+            f0,
+            f1,
+            f2,
+            f3,
+            source,
+            part,
+            parts,
+            key,
+        ] = bytes.first_chunk()?;
         ([m0, m1, m2, m3] == Self::MAGIC).then_some(Self {
             source,
+            packet: u32::from_be_bytes([p0, p1, p2, p3]),
             frame: u32::from_be_bytes([f0, f1, f2, f3]),
             part,
             parts,
@@ -76,13 +87,25 @@ impl MediaTag {
     }
 }
 
+/// How far below the voice's level each packet of a spoken phrase lies, in dB, over and over.
+const SYLLABLES: [u8; 8] = [0, 6, 2, 9, 4, 11, 1, 7];
+
+/// Packets in a second of talk: a breath, then a phrase.
+const PHRASE_PACKETS: u32 = 50;
+
+/// Packets of that which are breath.
+const BREATH_PACKETS: u32 = 8;
+
+/// A room in which nobody talks, in -dBov.
+const ROOM_LEVEL: u8 = 80;
+
 /// A microphone: 50 packets a second.
 #[derive(Clone, Copy, Debug)]
 pub struct AudioSource {
     /// The source's number in its tags.
     pub source: u8,
-    /// The octet of the audio level extension. RFC 6464.
-    pub level: u8,
+    /// The loudest syllable in -dBov while somebody talks; `None` while nobody does.
+    pub voice: Option<u8>,
     next_frame: u32,
 }
 
@@ -92,12 +115,32 @@ impl AudioSource {
     /// Bytes of a packet's payload: 32 kbit/s.
     const PAYLOAD_LEN: usize = 80;
 
-    /// A voice at this level in -dBov, with the voice bit set.
+    /// Somebody talking: phrases of uneven levels with breaths between them.
     pub const fn voice(source: u8, level: u8) -> Self {
         Self {
             source,
-            level: 0x80 | level,
+            voice: Some(level),
             next_frame: 0,
+        }
+    }
+
+    /// A quiet room.
+    pub const fn quiet(source: u8) -> Self {
+        Self {
+            source,
+            voice: None,
+            next_frame: 0,
+        }
+    }
+
+    /// The octet of the audio level extension for the next packet. RFC 6464.
+    pub(crate) fn level(&self) -> u8 {
+        let in_phrase = self.next_frame % PHRASE_PACKETS;
+        let syllable = SYLLABLES.iter().cycle().nth(in_phrase as usize);
+        match (self.voice, syllable) {
+            (Some(level), Some(below)) if in_phrase >= BREATH_PACKETS => 0x80 | (level + below),
+            // Not quite the same each time, as rooms are.
+            _ => ROOM_LEVEL + u8::from(self.next_frame.is_multiple_of(3)),
         }
     }
 
@@ -107,6 +150,7 @@ impl AudioSource {
         self.next_frame += 1;
         let tag = MediaTag {
             source: self.source,
+            packet: frame,
             frame,
             part: 0,
             parts: 1,
@@ -130,6 +174,7 @@ pub struct VideoSource {
     /// Packets in a frame between keyframes; a keyframe has three times as many.
     pub packets_per_frame: u8,
     next_frame: u32,
+    next_packet: u32,
     tl0picidx: u8,
     keyidx: u8,
     wants_keyframe: bool,
@@ -146,6 +191,7 @@ impl VideoSource {
             fps: 25,
             packets_per_frame: 2,
             next_frame: 0,
+            next_packet: 0,
             tl0picidx: 0,
             keyidx: 0,
             wants_keyframe: true,
@@ -171,10 +217,13 @@ impl VideoSource {
         } else {
             self.packets_per_frame
         };
+        let first_packet = self.next_packet;
+        self.next_packet += u32::from(parts);
         let payloads = (0..parts)
             .map(|part| {
                 let tag = MediaTag {
                     source: self.source,
+                    packet: first_packet + u32::from(part),
                     frame,
                     part,
                     parts,
@@ -222,6 +271,7 @@ mod tests {
         for (part, payload) in (0..).zip(&keyframe) {
             let expected = MediaTag {
                 source: 3,
+                packet: part.into(),
                 frame: 0,
                 part,
                 parts: 6,
@@ -230,9 +280,28 @@ mod tests {
             assert_eq!(MediaTag::read(MediaKind::Video, payload), Some(expected));
         }
         let tag = MediaTag::read(MediaKind::Video, &interframe[1]).unwrap();
-        assert_eq!((tag.frame, tag.part, tag.is_keyframe), (1, 1, false));
+        assert_eq!((tag.frame, tag.part, tag.packet), (1, 1, 7));
         camera.request_keyframe();
         assert_eq!(camera.next_frame().1.len(), 6);
+    }
+
+    #[test]
+    fn talk_has_breaths_and_uneven_levels_and_a_room_is_quiet() {
+        let mut voice = AudioSource::voice(1, 20);
+        let levels: Vec<u8> = (0..100)
+            .map(|_| {
+                let level = voice.level();
+                voice.next_packet();
+                level
+            })
+            .collect();
+        assert_eq!(levels.iter().filter(|level| **level >= 0x80).count(), 84);
+        assert_eq!(levels.iter().min(), Some(&ROOM_LEVEL));
+        assert_eq!(
+            levels.iter().filter(|level| **level >= 0x80).min(),
+            Some(&(0x80 | 20))
+        );
+        assert!(AudioSource::quiet(1).level() < 0x80);
     }
 
     #[test]
@@ -241,7 +310,7 @@ mod tests {
         voice.next_packet();
         let (frame, payload) = voice.next_packet();
         let tag = MediaTag::read(MediaKind::Audio, &payload).unwrap();
-        assert_eq!((tag.source, tag.frame, frame), (9, 1, 1));
+        assert_eq!((tag.source, tag.packet, frame), (9, 1, 1));
         assert_eq!(MediaTag::read(MediaKind::Audio, &[0; 40]), None);
     }
 }

@@ -19,7 +19,7 @@ fn room(seed: u64) -> (Stage, Guest, [Guest; 2]) {
     let mut stage = Stage::new(seed);
     let speaker = stage.speaker(1);
     let listeners = [stage.listener(2), stage.listener(3)];
-    stage.publish(&speaker, 20);
+    stage.publish(&speaker, Some(20));
     stage.world.run_for(Duration::from_secs(1));
     (stage, speaker, listeners)
 }
@@ -46,7 +46,11 @@ fn over_perfect_links_every_packet_arrives_in_order() {
         assert!(listener.endpoint.borrow().errors().is_empty());
     }
     assert!(speaker.endpoint.borrow().errors().is_empty());
-    assert_eq!(streams_of(&speaker, MediaKind::Audio), 0, "nobody hears itself");
+    assert_eq!(
+        streams_of(&speaker, MediaKind::Audio),
+        0,
+        "nobody hears itself"
+    );
     let counters = stage.engine.borrow().engine.counters();
     assert_eq!(counters.drops.get(DropReason::AuthFailed), 0);
     assert_eq!(counters.drops.get(DropReason::IndexReused), 0);
@@ -104,15 +108,15 @@ fn cut_between_two(seed: u64, config: LinkConfig) -> (Stage, [Guest; 2], [Guest;
     let mut stage = Stage::new(seed);
     let speakers = [stage.speaker(1), stage.speaker(2)];
     let listeners = [stage.listener(3), stage.listener(4)];
-    stage.publish(&speakers[0], 20);
+    stage.publish(&speakers[0], Some(20));
     stage.world.run_for(Duration::from_secs(3));
     for guest in speakers.iter().chain(&listeners) {
         stage.set_path(guest, config);
     }
-    stage.publish(&speakers[1], 127);
+    stage.publish(&speakers[1], None);
     stage.world.run_for(Duration::from_secs(3));
-    speakers[0].endpoint.borrow_mut().set_audio_level(127);
-    speakers[1].endpoint.borrow_mut().set_audio_level(20);
+    speakers[0].endpoint.borrow_mut().set_voice(None);
+    speakers[1].endpoint.borrow_mut().set_voice(Some(20));
     stage.world.run_for(Duration::from_secs(6));
     (stage, speakers, listeners)
 }
@@ -126,7 +130,10 @@ fn the_picture_cuts_to_whoever_speaks_at_a_keyframe() {
         assert_eq!((video.cuts, video.missing), (1, 0));
         stage.check(listener, MIC);
         let endpoint = listener.endpoint.borrow();
-        let record = endpoint.ledger().stream(listener.slot(SlotId::Main)).unwrap();
+        let record = endpoint
+            .ledger()
+            .stream(listener.slot(SlotId::Main))
+            .unwrap();
         let first = record.packets.iter().find_map(|packet| {
             let tag = packet.tag?;
             (tag.source == 2).then_some(tag)

@@ -2,6 +2,7 @@
 //! it that join by offer and answer, as they would through the directory.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use std::time::{Duration, Instant};
 use estrade_sdp::{AnswerParams, Negotiated, Offer, Profile, negotiate};
 use estrade_shard::{Certificate, DatagramClass, DatagramSink, Engine, EngineConfig};
 use estrade_sim::{
-    AudioSource, EndpointConfig, LinkConfig, Node, NodeId, Outbox, RtcEndpoint, SimRandom,
+    AudioSource, EndpointConfig, LinkConfig, Losses, Node, NodeId, Outbox, RtcEndpoint, SimRandom,
     StreamSummary, VideoSource, World,
 };
 use estrade_types::limits::DATAGRAM_BYTES_MAX;
@@ -138,7 +139,8 @@ impl Guest {
     /// The SSRC of one of its slots.
     pub fn slot(&self, slot: SlotId) -> Ssrc {
         let tx = self.tx.iter().find(|tx| tx.slot == slot);
-        tx.unwrap_or_else(|| panic!("{slot} was not negotiated")).ssrc
+        tx.unwrap_or_else(|| panic!("{slot} was not negotiated"))
+            .ssrc
     }
 }
 
@@ -150,6 +152,7 @@ pub struct Stage {
     certificate: Arc<Certificate>,
     epoch: Instant,
     ssrcs: SimRandom,
+    publishers: Vec<(u32, NodeId, Rc<RefCell<RtcEndpoint>>)>,
 }
 
 impl Stage {
@@ -170,6 +173,7 @@ impl Stage {
             certificate,
             epoch,
             ssrcs: SimRandom::derive(seed, 2),
+            publishers: Vec::new(),
         }
     }
 
@@ -187,12 +191,14 @@ impl Stage {
         self.join(participant, false)
     }
 
-    /// Starts a guest's microphone and camera, both tagged with its participant's number.
-    pub fn publish(&self, guest: &Guest, level: u8) {
+    /// Starts a guest's microphone and camera, both tagged with its participant's number; `voice` is
+    /// how loud it talks, if it does.
+    pub fn publish(&self, guest: &Guest, voice: Option<u8>) {
         let now = self.world.now();
         let source = u8::try_from(guest.participant).unwrap();
         let mut endpoint = guest.endpoint.borrow_mut();
-        endpoint.start_audio(now, AudioSource::voice(source, level));
+        endpoint.start_audio(now, AudioSource::quiet(source));
+        endpoint.set_voice(voice);
         endpoint.start_video(now, VideoSource::camera(source));
     }
 
@@ -201,17 +207,38 @@ impl Stage {
         self.world.set_path(guest.node, self.server, config);
     }
 
-    /// Checks the promises made to a guest on one slot, against what its link lost.
+    /// Checks the promises made to a guest on one slot, against what the links lost.
     pub fn check(&self, guest: &Guest, slot: SlotId) -> StreamSummary {
         let ssrc = guest.slot(slot);
         let lost = self.world.lost_rtp(self.server, guest.node);
+        let downlink = lost.into_iter().filter(|(lost, _)| *lost == ssrc);
+        let losses = Losses {
+            downlink: downlink.map(|(_, seq)| seq).collect(),
+            uplink: self.lost_uplink(slot.media_kind()),
+        };
         let endpoint = guest.endpoint.borrow();
         match endpoint.ledger().stream(ssrc) {
-            Some(record) => record.check(ssrc, &lost).unwrap_or_else(|broken| {
+            Some(record) => record.check(&losses).unwrap_or_else(|broken| {
                 panic!("participant {} on {slot}: {broken}", guest.participant)
             }),
             None => StreamSummary::default(),
         }
+    }
+
+    /// The packets of every guest's microphone or camera that never reached the server.
+    fn lost_uplink(&self, kind: MediaKind) -> BTreeSet<(u8, u32)> {
+        let mut packets = BTreeSet::new();
+        for (participant, node, endpoint) in &self.publishers {
+            let source = u8::try_from(*participant).unwrap();
+            for (ssrc, seq) in self.world.lost_rtp(*node, self.server) {
+                if let Some((found, packet)) = endpoint.borrow().packet_number(ssrc, seq)
+                    && found == kind
+                {
+                    packets.insert((source, packet));
+                }
+            }
+        }
+        packets
     }
 
     fn join(&mut self, participant: u32, publishes: bool) -> Guest {
@@ -220,7 +247,11 @@ impl Stage {
             rank: StageRank::Speaker,
             order: u64::from(participant),
         });
-        let permits = if publishes { Permits::ALL } else { Permits::NONE };
+        let permits = if publishes {
+            Permits::ALL
+        } else {
+            Permits::NONE
+        };
         self.apply(ShardCommand::SetParticipant {
             room: ROOM,
             participant: key(participant),
@@ -249,6 +280,10 @@ impl Stage {
             "{:?}",
             endpoint.borrow()
         );
+        if publishes {
+            let shared = Rc::clone(&endpoint);
+            self.publishers.push((participant, node, shared));
+        }
         Guest {
             participant,
             node,
@@ -313,5 +348,7 @@ pub fn sources_in_order(guest: &Guest, slot: SlotId) -> Vec<u8> {
 pub fn streams_of(guest: &Guest, kind: MediaKind) -> usize {
     let endpoint = guest.endpoint.borrow();
     let streams = endpoint.ledger().streams();
-    streams.filter(|(_, record)| record.kind == Some(kind)).count()
+    streams
+        .filter(|(_, record)| record.kind == Some(kind))
+        .count()
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use estrade_types::{MonoTime, Ssrc};
+use estrade_types::{MediaKind, MonoTime, Ssrc};
 use rtc::media_stream::MediaStreamTrack;
 use rtc::peer_connection::RTCPeerConnection;
 use rtc::rtp_transceiver::rtp_sender::{
@@ -31,6 +31,8 @@ struct Outlet<S> {
     ssrc: u32,
     payload_type: u8,
     next_seq: u16,
+    /// Sequence number of the running source's first packet.
+    first_seq: u16,
     /// Timestamp of the next frame.
     next_timestamp: u32,
     running: Option<Running<S>>,
@@ -66,9 +68,9 @@ impl Publishing {
         self.audio.running = None;
     }
 
-    pub(super) const fn set_audio_level(&mut self, level: u8) {
+    pub(super) const fn set_voice(&mut self, voice: Option<u8>) {
         if let Some(running) = &mut self.audio.running {
-            running.source.level = 0x80 | level;
+            running.source.voice = voice;
         }
     }
 
@@ -90,6 +92,18 @@ impl Publishing {
         (Ssrc(self.audio.ssrc), Ssrc(self.video.ssrc))
     }
 
+    /// Which packet of the running source a packet on the wire is.
+    pub(super) fn packet_number(&self, ssrc: Ssrc, seq: u16) -> Option<(MediaKind, u32)> {
+        let (kind, first_seq) = if ssrc.0 == self.audio.ssrc {
+            (MediaKind::Audio, self.audio.first_seq)
+        } else if ssrc.0 == self.video.ssrc {
+            (MediaKind::Video, self.video.first_seq)
+        } else {
+            return None;
+        };
+        Some((kind, u32::from(seq.wrapping_sub(first_seq))))
+    }
+
     pub(super) fn next_deadline(&self) -> Option<MonoTime> {
         let audio = self.audio.running.as_ref().map(|running| running.next_at);
         let video = self.video.running.as_ref().map(|running| running.next_at);
@@ -104,9 +118,10 @@ impl Publishing {
         connection: &mut RTCPeerConnection,
     ) -> Result<(), Error> {
         if let Some(mut source) = self.audio.due(now, Duration::from_millis(20)) {
+            let level = source.level();
             let (_, payload) = source.next_packet();
             self.audio
-                .write(connection, instant, vec![payload], Some(source.level))?;
+                .write(connection, instant, vec![payload], Some(level))?;
             self.audio.pass(AudioSource::FRAME_TICKS, source);
         }
         let interval = |source: &VideoSource| Duration::from_secs(1) / source.fps.max(1);
@@ -134,12 +149,14 @@ impl<S: Copy> Outlet<S> {
             ssrc,
             payload_type,
             next_seq: u16::from_be_bytes([a, b]),
+            first_seq: u16::from_be_bytes([a, b]),
             next_timestamp: random.rotate_left(16),
             running: None,
         }
     }
 
     fn start(&mut self, now: MonoTime, source: S) {
+        self.first_seq = self.next_seq;
         self.running = Some(Running {
             source,
             next_at: now,

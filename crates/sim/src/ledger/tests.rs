@@ -1,7 +1,5 @@
 use super::*;
 
-const SSRC: Ssrc = Ssrc(9);
-
 fn packet(seq: u64, timestamp: u32, frame: u32) -> Received {
     Received {
         at: MonoTime::ZERO,
@@ -13,6 +11,7 @@ fn packet(seq: u64, timestamp: u32, frame: u32) -> Received {
         is_repair: false,
         tag: Some(MediaTag {
             source: 1,
+            packet: frame,
             frame,
             part: 0,
             parts: 1,
@@ -28,7 +27,10 @@ fn check(packets: Vec<Received>, lost: &[u16]) -> Result<StreamSummary, Broken> 
         packets,
         extender: None,
     };
-    record.check(SSRC, &lost.iter().map(|seq| (SSRC, *seq)).collect())
+    record.check(&Losses {
+        downlink: lost.iter().copied().collect(),
+        uplink: BTreeSet::from([(1, 77)]),
+    })
 }
 
 #[test]
@@ -75,4 +77,13 @@ fn each_broken_promise_is_found() {
 fn a_gap_that_a_link_explains_is_counted() {
     let summary = check(vec![packet(5, 10, 0), packet(7, 30, 2)], &[6]).unwrap();
     assert_eq!((summary.missing, summary.span), (1, 3));
+}
+
+#[test]
+fn a_gap_that_the_way_to_the_server_explains_is_counted() {
+    let packets = vec![packet(5, 10, 76), packet(7, 30, 78), packet(99, 40, 170)];
+    // 6 was the source's packet 77; 8 to 98 were nobody's.
+    assert_eq!(check(packets, &[]), Err(Broken::Gap(ExtSeqNo(8))));
+    let summary = check(vec![packet(5, 10, 76), packet(7, 30, 78)], &[]).unwrap();
+    assert_eq!(summary.missing, 1);
 }
