@@ -1,6 +1,6 @@
 //! STUN Binding requests as an ICE-lite agent needs them. RFC 8489, RFC 8445 §7.3.
 //!
-//! Fed with bytes from anyone; read by [`crate::ice`] and, for the fragment alone, by the shard's
+//! Fed with bytes from anyone; read by the ICE agent and, for the fragment alone, by the shard's
 //! demultiplexing. Parsing borrows and never allocates: a flood must cost no more than its reading.
 
 mod reply;
