@@ -5,7 +5,7 @@
 //! [`crate::UdpSocket::receive`]. Holds 32 messages of 64 KiB and never grows.
 
 use std::io::{self, IoSliceMut};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use webrtc::runtime::{BATCH_SIZE, RecvMeta};
 
@@ -44,6 +44,7 @@ impl RecvBatch {
     }
 
     /// The datagrams received, in their order, each with its sender. They may be changed in place.
+    /// An IPv4 sender has its IPv4 address even if the socket is an IPv6 one.
     pub fn datagrams_mut(&mut self) -> impl Iterator<Item = (SocketAddr, &mut [u8])> {
         self.arena
             .chunks_mut(MESSAGE_BYTES_MAX)
@@ -54,7 +55,8 @@ impl RecvBatch {
                 let stride = meta.stride.max(1);
                 let len = meta.len.min(buffer.len());
                 let (filled, _) = buffer.split_at_mut(len);
-                filled.chunks_mut(stride).map(|bytes| (meta.addr, bytes))
+                let from = plain(meta.addr);
+                filled.chunks_mut(stride).map(move |bytes| (from, bytes))
             })
     }
 
@@ -76,6 +78,14 @@ impl RecvBatch {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
             Err(error) => Err(error),
         }
+    }
+}
+
+/// Takes the IPv6 wrapping off an IPv4 address: answers tell endpoints how we see them.
+fn plain(addr: SocketAddr) -> SocketAddr {
+    match addr.ip().to_canonical() {
+        IpAddr::V4(v4) => (v4, addr.port()).into(),
+        IpAddr::V6(_) => addr,
     }
 }
 

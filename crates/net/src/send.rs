@@ -48,6 +48,8 @@ pub struct SendBatch {
     /// found.
     plain_until: usize,
     is_grouped: bool,
+    /// Whether IPv4 destinations are written as mapped addresses, as an IPv6 socket wants them.
+    maps_ipv4: bool,
 }
 
 struct Slot {
@@ -81,9 +83,10 @@ impl std::fmt::Debug for SendBatch {
 }
 
 impl SendBatch {
-    /// An empty batch of at most `capacity` datagrams.
-    pub fn new(capacity: usize) -> Self {
+    /// An empty batch of at most `capacity` datagrams, to be sent through `socket`.
+    pub fn new(socket: &UdpSocket, capacity: usize) -> Self {
         Self {
+            maps_ipv4: socket.local_addr().is_ipv6(),
             arena: vec![[0; DATAGRAM_BYTES_MAX]; capacity].into_boxed_slice(),
             slots: Vec::with_capacity(capacity),
             order: Vec::with_capacity(capacity),
@@ -114,7 +117,7 @@ impl SendBatch {
             self.is_grouped = false;
             self.slots.push(Slot {
                 to,
-                address: SockAddr::from(to),
+                address: SockAddr::from(self.on_wire(to)),
                 len,
                 urgency,
             });
@@ -175,6 +178,14 @@ impl SendBatch {
         }
         self.clear();
         flushed
+    }
+
+    /// A destination as the socket takes it.
+    fn on_wire(&self, to: SocketAddr) -> SocketAddr {
+        match to.ip() {
+            IpAddr::V4(v4) if self.maps_ipv4 => (v4.to_ipv6_mapped(), to.port()).into(),
+            _ => to,
+        }
     }
 
     /// The datagrams to be sent, in their order.

@@ -9,7 +9,8 @@ use webrtc::runtime::{UdpSockRef, UdpSocketState};
 
 use crate::RecvBatch;
 
-/// A bound, non-blocking UDP socket. An IPv6 wildcard also takes IPv4, as mapped addresses.
+/// A bound, non-blocking UDP socket. An IPv6 wildcard also takes IPv4; [`RecvBatch`] and
+/// [`crate::SendBatch`] keep the mapped form of addresses to themselves.
 pub struct UdpSocket {
     socket: Socket,
     receive_state: UdpSocketState,
@@ -132,7 +133,7 @@ mod tests {
         assert_eq!(socket.receive(&mut batch).unwrap(), 1);
         let (from, bytes) = batch.datagrams_mut().next().unwrap();
         assert_eq!(&*bytes, b"over four");
-        assert_eq!(from.port(), sender.local_addr().unwrap().port());
+        assert_eq!(from, sender.local_addr().unwrap());
     }
 
     #[test]

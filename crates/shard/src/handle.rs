@@ -182,12 +182,13 @@ fn run(shared: &Shared, turns: &mut Turns) {
     let is_stopping = || shared.is_stopping.load(Ordering::Acquire);
     let ended = catch_unwind(AssertUnwindSafe(|| turns.run(is_stopping)));
     shared.is_stopping.store(true, Ordering::Release);
-    let was_asked = ended.unwrap_or(false);
-    // Not through the outbox, which may be full or half changed.
-    let stopped = ShardEvent::Stopped { was_asked };
-    drop(catch_unwind(AssertUnwindSafe(|| {
-        turns.events.offer(stopped)
-    })));
+    if ended.is_err() {
+        // Not through the outbox: it may be half changed.
+        let stopped = ShardEvent::Stopped { was_asked: false };
+        drop(catch_unwind(AssertUnwindSafe(|| {
+            turns.events.offer(stopped)
+        })));
+    }
     *shared.ended.lock().unwrap_or_else(PoisonError::into_inner) = true;
     shared.ended_changed.notify_all();
 }

@@ -40,8 +40,8 @@ impl SocketSink {
     /// Takes the socket over.
     pub(crate) fn new(socket: UdpSocket) -> Self {
         Self {
+            batch: SendBatch::new(&socket, BATCH_CAPACITY),
             socket,
-            batch: SendBatch::new(BATCH_CAPACITY),
             backlog: Backlog::new(BACKLOG_DATAGRAMS_MAX),
             spare: Box::new([0; DATAGRAM_BYTES_MAX]),
             sent: Sent::default(),
@@ -127,5 +127,74 @@ impl DatagramSink for SocketSink {
             DatagramClass::Video => Urgency::Grouped,
         };
         self.batch.commit(to, len, urgency);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn sink() -> (SocketSink, std::net::UdpSocket) {
+        let socket = UdpSocket::bind("127.0.0.1:0".parse().unwrap(), 1 << 20).unwrap();
+        let peer = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        peer.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        (SocketSink::new(socket), peer)
+    }
+
+    fn send(sink: &mut SocketSink, to: SocketAddr, bytes: &[u8], class: DatagramClass) {
+        sink.slot()[..bytes.len()].copy_from_slice(bytes);
+        sink.commit(to, bytes.len(), class);
+    }
+
+    fn receive(peer: &std::net::UdpSocket) -> Vec<u8> {
+        let mut buf = [0; 2_000];
+        let len = peer.recv(&mut buf).unwrap();
+        buf[..len].to_vec()
+    }
+
+    #[test]
+    fn audio_leaves_before_the_video_of_the_same_turn() {
+        let (mut sink, peer) = sink();
+        let to = peer.local_addr().unwrap();
+        send(&mut sink, to, b"video", DatagramClass::Video);
+        send(&mut sink, to, b"audio", DatagramClass::Audio);
+        sink.flush();
+        assert_eq!(
+            (receive(&peer), receive(&peer)),
+            (b"audio".to_vec(), b"video".to_vec())
+        );
+        assert_eq!(sink.sent().datagrams, 2);
+        assert!(!sink.is_blocked());
+    }
+
+    #[test]
+    fn a_backlog_leaves_in_order_once_there_is_room_and_before_what_is_newer() {
+        let (mut sink, peer) = sink();
+        let to = peer.local_addr().unwrap();
+        for n in 0..5_u8 {
+            sink.backlog.push(to, &[n], Urgency::Grouped);
+        }
+        assert!(sink.is_blocked());
+        send(&mut sink, to, &[5], DatagramClass::Video);
+        sink.flush();
+        assert_eq!(sink.sent().datagrams, 0, "nothing overtakes what waits");
+        sink.retry();
+        let seen: Vec<u8> = (0..6).map(|_| receive(&peer)[0]).collect();
+        assert_eq!(seen, [0, 1, 2, 3, 4, 5]);
+        assert!(!sink.is_blocked());
+    }
+
+    #[test]
+    fn more_than_a_batch_is_flushed_on_the_way() {
+        let (mut sink, peer) = sink();
+        let to = peer.local_addr().unwrap();
+        for _ in 0..=BATCH_CAPACITY {
+            send(&mut sink, to, b"x", DatagramClass::Audio);
+        }
+        assert_eq!(sink.sent().datagrams, BATCH_CAPACITY as u64);
+        sink.flush();
+        assert_eq!(sink.sent().datagrams, BATCH_CAPACITY as u64 + 1);
     }
 }

@@ -22,6 +22,9 @@ const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(1);
 /// How long the thread sleeps while control does not read its events.
 const RETRY_EVENTS: Duration = Duration::from_millis(10);
 
+/// How often the last events are offered, [`RETRY_EVENTS`] apart: 2 s.
+const LAST_RETRIES_MAX: u32 = 200;
+
 /// How many batches are read before timers and commands get their turn.
 const BATCHES_PER_TURN_MAX: usize = 4;
 
@@ -78,9 +81,9 @@ pub(crate) struct Turns {
 }
 
 impl Turns {
-    /// Runs until `is_stopping` says so, then closes every session and tells the rest. Returns
-    /// whether it was asked to end.
-    pub(crate) fn run(&mut self, is_stopping: impl Fn() -> bool) -> bool {
+    /// Runs until `is_stopping` says so, then closes every session and tells the rest, that it
+    /// stopped last.
+    pub(crate) fn run(&mut self, is_stopping: impl Fn() -> bool) {
         let mut batch = RecvBatch::new();
         let mut poll_errors = 0;
         // Commands may have been queued before the waker was watched.
@@ -104,8 +107,10 @@ impl Turns {
         });
         self.refuse_commands(now);
         self.sink.retry();
-        self.deliver();
-        is_stopping()
+        let was_asked = is_stopping();
+        let stopped = ShardEvent::Stopped { was_asked };
+        self.engine.outbox_mut().push(stopped);
+        self.deliver_last();
     }
 
     /// One turn. True when work is left that needs no waiting.
@@ -208,6 +213,18 @@ impl Turns {
         let outbox = self.engine.outbox_mut();
         // A sink that panics loses the event it was given; the media goes on.
         drop(catch_unwind(AssertUnwindSafe(|| outbox.deliver(events))));
+    }
+
+    /// Gives control some time to read the last events.
+    fn deliver_last(&mut self) {
+        for _ in 0..LAST_RETRIES_MAX {
+            self.deliver();
+            if self.engine.outbox_mut().is_empty() {
+                return;
+            }
+            // Nothing can be done about an error here but to try again.
+            let _slept = self.poller.wait(Some(RETRY_EVENTS), false);
+        }
     }
 
     /// Commands that came too late are refused, so that no call waits for ever.

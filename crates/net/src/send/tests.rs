@@ -32,7 +32,7 @@ fn receive(socket: &UdpSocket, count: usize) -> Vec<Vec<u8>> {
 #[test]
 fn a_segmented_run_arrives_as_separate_datagrams() {
     let (mut sender, receiver) = (socket(), socket());
-    let mut batch = SendBatch::new(64);
+    let mut batch = SendBatch::new(&sender, 64);
     let datagrams: Vec<Vec<u8>> = (0..10_u8)
         .map(|n| vec![n; if n == 9 { 300 } else { 1_000 }])
         .collect();
@@ -55,7 +55,7 @@ fn a_plain_socket_can_read_what_a_run_carried() {
     let mut sender = socket();
     let receiver = StdSocket::bind("127.0.0.1:0").unwrap();
     receiver.set_read_timeout(PATIENCE).unwrap();
-    let mut batch = SendBatch::new(64);
+    let mut batch = SendBatch::new(&sender, 64);
     for n in 0..3_u8 {
         push(&mut batch, receiver.local_addr().unwrap(), &[n; 700]);
     }
@@ -73,7 +73,7 @@ fn an_unreachable_port_does_not_poison_the_batch() {
     let gone = StdSocket::bind("127.0.0.1:0")
         .and_then(|s| s.local_addr())
         .unwrap();
-    let mut batch = SendBatch::new(64);
+    let mut batch = SendBatch::new(&sender, 64);
     for round in 0..3_u8 {
         push(&mut batch, gone, b"nobody");
         push(&mut batch, receiver.local_addr(), &[round]);
@@ -86,7 +86,7 @@ fn an_unreachable_port_does_not_poison_the_batch() {
 #[test]
 fn a_refused_datagram_is_counted_and_the_others_leave() {
     let (mut sender, receiver) = (socket(), socket());
-    let mut batch = SendBatch::new(64);
+    let mut batch = SendBatch::new(&sender, 64);
     push(&mut batch, receiver.local_addr(), b"before");
     push(
         &mut batch,
@@ -103,7 +103,7 @@ fn a_refused_datagram_is_counted_and_the_others_leave() {
 fn a_socket_that_stopped_segmenting_still_sends_everything() {
     let (mut sender, receiver) = (socket(), socket());
     sender.stop_segmenting();
-    let mut batch = SendBatch::new(64);
+    let mut batch = SendBatch::new(&sender, 64);
     for n in 0..5_u8 {
         push(&mut batch, receiver.local_addr(), &[n; 100]);
     }
@@ -113,7 +113,7 @@ fn a_socket_that_stopped_segmenting_still_sends_everything() {
 }
 
 fn runs(spec: &[(SocketAddr, usize)]) -> Vec<usize> {
-    let mut batch = SendBatch::new(128);
+    let mut batch = SendBatch::new(&socket(), 128);
     for &(to, len) in spec {
         push(&mut batch, to, &vec![0; len]);
     }
@@ -140,7 +140,7 @@ fn a_run_ends_at_another_destination_a_longer_datagram_or_after_a_shorter_one() 
 #[test]
 fn a_fan_out_is_grouped_by_destination_behind_what_is_urgent() {
     let (a, b) = two_addrs();
-    let mut batch = SendBatch::new(16);
+    let mut batch = SendBatch::new(&socket(), 16);
     for n in 0..3_u8 {
         for to in [a, b] {
             push(&mut batch, to, &[n; 10]);
@@ -162,7 +162,7 @@ fn a_fan_out_is_grouped_by_destination_behind_what_is_urgent() {
 
 #[test]
 fn a_refused_run_is_tried_one_by_one_before_segmentation_is_blamed() {
-    let mut batch = SendBatch::new(64);
+    let mut batch = SendBatch::new(&socket(), 64);
     let (to, other) = two_addrs();
     for _ in 0..4 {
         push(&mut batch, to, &[0; 50]);
@@ -185,7 +185,7 @@ fn a_refused_run_is_tried_one_by_one_before_segmentation_is_blamed() {
 fn a_full_socket_keeps_the_rest_in_order() {
     // A unix datagram pair would block surely; UDP on loopback drops at the receiver instead. So
     // the bookkeeping is shown on what a partial send leaves behind.
-    let mut batch = SendBatch::new(64);
+    let mut batch = SendBatch::new(&socket(), 64);
     let to = "192.0.2.1:1".parse().unwrap();
     for n in 0..4_u8 {
         push(&mut batch, to, &vec![n; 10 + usize::from(n)]);
@@ -199,8 +199,29 @@ fn a_full_socket_keeps_the_rest_in_order() {
 }
 
 #[test]
+fn an_ipv6_socket_talks_to_ipv4_under_its_plain_address() {
+    let Ok(mut six) = UdpSocket::bind("[::]:0".parse().unwrap(), 1 << 20) else {
+        return; // A machine without IPv6.
+    };
+    let four = StdSocket::bind("127.0.0.1:0").unwrap();
+    four.set_read_timeout(PATIENCE).unwrap();
+    let to = four.local_addr().unwrap();
+    let mut batch = SendBatch::new(&six, 4);
+    push(&mut batch, to, b"question");
+    assert_eq!(batch.flush(&mut six).datagrams, 1);
+    let (_, from) = four.recv_from(&mut [0; 100]).unwrap();
+    four.send_to(b"answer", from).unwrap();
+    let mut received = RecvBatch::new();
+    let mut poller = Poller::new(&six).unwrap();
+    assert!(poller.wait(PATIENCE, false).unwrap().is_readable);
+    six.receive(&mut received).unwrap();
+    let (from, bytes) = received.datagrams_mut().next().unwrap();
+    assert_eq!((from, &*bytes), (to, &b"answer"[..]));
+}
+
+#[test]
 fn a_full_batch_gives_out_no_slot() {
-    let mut batch = SendBatch::new(64);
+    let mut batch = SendBatch::new(&socket(), 64);
     for _ in 0..64 {
         push(&mut batch, "192.0.2.1:1".parse().unwrap(), b"x");
     }

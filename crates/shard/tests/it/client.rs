@@ -194,6 +194,22 @@ impl Client {
         self.outgoing.push_back(sealed);
     }
 
+    /// Seals and sends what may not even be RTP; skips what the other implementation refuses.
+    pub fn try_send_rtp(&mut self, plain: &[u8]) {
+        let keys = self.keys.as_mut().expect("connected");
+        let sealed = keys.seal.encrypt_rtp(plain);
+        self.outgoing
+            .extend(sealed.ok().map(|sealed| sealed.to_vec()));
+    }
+
+    /// Seals and sends what may not even be RTCP; skips what the other implementation refuses.
+    pub fn try_send_rtcp(&mut self, plain: &[u8]) {
+        let keys = self.keys.as_mut().expect("connected");
+        let sealed = keys.seal.encrypt_rtcp(plain);
+        self.outgoing
+            .extend(sealed.ok().map(|sealed| sealed.to_vec()));
+    }
+
     fn on_dtls(&mut self, datagram: &[u8]) {
         let peer = PEER.parse().unwrap();
         let bytes = BytesMut::from(datagram);

@@ -10,6 +10,8 @@ mod bench;
 #[cfg(test)]
 mod client;
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod media;
 #[cfg(test)]
 mod no_alloc;
