@@ -370,7 +370,8 @@ impl RoomRouter {
         Ok(())
     }
 
-    /// Caps the layer a slot takes: 0 for the lowest; `None` for the best that is live.
+    /// Caps the layer a slot takes: 0 for the lowest; `None` for the slot's own rule (thumbnails the
+    /// lowest, others the best that is live).
     ///
     /// # Errors
     ///

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use estrade_rtp::rtcp::Writer;
-use estrade_types::{DropReason, MonoTime, Ssrc};
+use estrade_types::{DropReason, MonoTime, SlotId, Ssrc};
 
 use super::RoomRouter;
 use crate::Egress;
@@ -48,7 +48,10 @@ impl RoomRouter {
         };
         leg.want = want;
         let (current, participant) = (leg.current, leg.participant);
-        let cap = leg.layer_cap.unwrap_or(u8::MAX);
+        let cap = leg.layer_cap.unwrap_or(match leg.slot {
+            SlotId::Thumbnail(_) => 0,
+            SlotId::Main | SlotId::Second | SlotId::Audio(_) => u8::MAX,
+        });
         let may_stay = want.is_some()
             && current.is_some_and(|key| {
                 self.source(key)
