@@ -1,16 +1,28 @@
 //! Finding and making rooms; the app's calls.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use estrade_room::{Actor, Applied, Command, ParticipantView, RoomSettings, RoomView};
+use estrade_room::{Actor, Applied, Command, ParticipantView, RoomSettings, RoomView, StageFilter};
 use estrade_shard::{Certificate, ShardHandle};
 use estrade_types::{
-    Admission, CloseReason, LinkKind, ParticipantId, Role, RoomId, ShardCounters, ShardEvent,
-    ShardIndex,
+    Admission, CloseReason, Fingerprint, LinkKind, ParticipantId, RoomId, SessionId, ShardCommand,
+    ShardCounters, ShardEvent, ShardIndex,
 };
+use tokio::sync::{mpsc, oneshot};
 
-use crate::{Client, DataMessage, DirectoryError, EventStream};
+use crate::client::ClientParts;
+use crate::clock::{Clock, random_name};
+use crate::inbox::Fact;
+use crate::page_token::{self, ListKind};
+use crate::registry::{Presence, Registry, RoomHandle, close_on_shard};
+use crate::shard_link::{ShardDoor, ShardLink, lock};
+use crate::task::{ActCall, DataCall, JoinCall, PageCall, Reply, RoomCall, RoomTask};
+use crate::{Client, DataMessage, DirectoryError, EventStream, notices};
+
+/// Entries of one page.
+const PAGE_SIZE_MAX: usize = 1_000;
 
 /// Whether a join makes the room it names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -68,17 +80,6 @@ pub struct RoomPage {
     pub next_page_token: Option<String>,
 }
 
-/// Which participants to list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StageFilter {
-    /// Everybody.
-    All,
-    /// Those on stage.
-    Stage,
-    /// Those in the audience.
-    Audience,
-}
-
 /// A page of participants.
 #[derive(Clone, Debug)]
 pub struct ParticipantPage {
@@ -93,7 +94,19 @@ pub struct ParticipantPage {
 /// The directory of this node's rooms. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Directory {
-    shared: Arc<DirectoryConfig>,
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    config: DirectoryConfig,
+    fingerprint: Fingerprint,
+    shards: Vec<Arc<ShardLink>>,
+    registry: Mutex<Registry>,
+    next_session: AtomicU64,
+    /// Room tasks and clients.
+    presence: Arc<Presence>,
+    clock: Clock,
 }
 
 impl Directory {
@@ -103,12 +116,33 @@ impl Directory {
         config: DirectoryConfig,
         certificate: Arc<Certificate>,
         shards: Vec<ShardHandle>,
-        events: tokio::sync::mpsc::Receiver<(ShardIndex, ShardEvent)>,
+        events: mpsc::Receiver<(ShardIndex, ShardEvent)>,
     ) -> Self {
-        let _ = (certificate, shards, events);
-        Self {
-            shared: Arc::new(config),
-        }
+        let doors = shards
+            .into_iter()
+            .map(|shard| -> Box<dyn ShardDoor> { Box::new(shard) });
+        Self::over(config, certificate.fingerprint(), doors.collect(), events)
+    }
+
+    /// As [`Self::start`], over any kind of shard.
+    pub(crate) fn over(
+        config: DirectoryConfig,
+        fingerprint: Fingerprint,
+        doors: Vec<Box<dyn ShardDoor>>,
+        events: mpsc::Receiver<(ShardIndex, ShardEvent)>,
+    ) -> Self {
+        let shards = doors.into_iter().map(|door| Arc::new(ShardLink::new(door)));
+        let inner = Arc::new(Inner {
+            config,
+            fingerprint,
+            shards: shards.collect(),
+            registry: Mutex::new(Registry::default()),
+            next_session: AtomicU64::new(1),
+            presence: Arc::default(),
+            clock: Clock::start(),
+        });
+        tokio::spawn(pump(Arc::clone(&inner), events));
+        Self { inner }
     }
 
     /// The queue between shards and directory, bounded by
@@ -118,15 +152,15 @@ impl Directory {
         reason = "a channel pair reads best written out"
     )]
     pub fn event_channel() -> (
-        tokio::sync::mpsc::Sender<(ShardIndex, ShardEvent)>,
-        tokio::sync::mpsc::Receiver<(ShardIndex, ShardEvent)>,
+        mpsc::Sender<(ShardIndex, ShardEvent)>,
+        mpsc::Receiver<(ShardIndex, ShardEvent)>,
     ) {
-        tokio::sync::mpsc::channel(estrade_types::limits::EVENT_QUEUE_MAX)
+        mpsc::channel(estrade_types::limits::EVENT_QUEUE_MAX)
     }
 
     /// The directory's settings.
     pub fn config(&self) -> &DirectoryConfig {
-        &self.shared
+        &self.inner.config
     }
 
     /// Creates a room, open on its shard when this returns.
@@ -135,8 +169,21 @@ impl Directory {
     ///
     /// When the id is taken, a setting is out of range, or the node is full.
     pub async fn create_room(&self, request: CreateRoom) -> Result<RoomView, DirectoryError> {
-        let _ = request;
-        Err(DirectoryError::Unavailable { why: "starting" })
+        request.settings.check()?;
+        let id = match &request.id {
+            Some(id) => id.clone(),
+            None => new_room_id()?,
+        };
+        let handle = match self.register(&request, &id)? {
+            Registered::Known(id) => return self.room(&id).await,
+            Registered::New(handle, calls) => {
+                self.open_room(&handle, request.settings.clone(), calls)
+                    .await
+                    .inspect_err(|_| lock(&self.inner.registry).keys().forget(&request))?;
+                handle
+            }
+        };
+        self.call(&handle, RoomCall::View).await
     }
 
     /// Reads a room.
@@ -145,7 +192,8 @@ impl Directory {
     ///
     /// When there is no such room.
     pub async fn room(&self, room: &RoomId) -> Result<RoomView, DirectoryError> {
-        Err(DirectoryError::UnknownRoom(room.clone()))
+        let handle = self.find(room)?;
+        self.call(&handle, RoomCall::View).await
     }
 
     /// Reads rooms in order of id, `page_size` (1 to 1000) at a time.
@@ -158,10 +206,29 @@ impl Directory {
         page_size: usize,
         page_token: Option<&str>,
     ) -> Result<RoomPage, DirectoryError> {
-        let _ = (page_size, page_token);
+        let after = page_token
+            .map(|token| page_token::decode(ListKind::Rooms, token))
+            .transpose()?
+            .map(|id| RoomId::new(&id).map_err(|_| DirectoryError::InvalidPageToken))
+            .transpose()?;
+        let count = page_size.clamp(1, PAGE_SIZE_MAX);
+        let mut handles = lock(&self.inner.registry).page(after.as_ref(), count + 1);
+        let has_more = handles.len() > count;
+        handles.truncate(count);
+        let last = handles.last().filter(|_| has_more);
+        let next_page_token =
+            last.map(|room| page_token::encode(ListKind::Rooms, room.id.as_str()));
+        let mut rooms = Vec::with_capacity(handles.len());
+        for handle in handles {
+            match self.call(&handle, RoomCall::View).await {
+                Ok(view) => rooms.push(view),
+                Err(DirectoryError::UnknownRoom(_)) => {} // It ended meanwhile.
+                Err(error) => return Err(error),
+            }
+        }
         Ok(RoomPage {
-            rooms: Vec::new(),
-            next_page_token: None,
+            rooms,
+            next_page_token,
         })
     }
 
@@ -175,11 +242,10 @@ impl Directory {
         room: &RoomId,
         reason: CloseReason,
     ) -> Result<Applied, DirectoryError> {
-        let _ = reason;
-        Err(DirectoryError::UnknownRoom(room.clone()))
+        self.act(room, Actor::App, Command::End { reason }).await
     }
 
-    /// Reads participants in order of identity.
+    /// Reads participants in order of identity, `page_size` (1 to 1000) at a time.
     ///
     /// # Errors
     ///
@@ -191,8 +257,30 @@ impl Directory {
         page_size: usize,
         page_token: Option<&str>,
     ) -> Result<ParticipantPage, DirectoryError> {
-        let _ = (filter, page_size, page_token);
-        Err(DirectoryError::UnknownRoom(room.clone()))
+        let after = page_token
+            .map(|token| page_token::decode(ListKind::Participants, token))
+            .transpose()?
+            .map(|id| ParticipantId::new(&id).map_err(|_| DirectoryError::InvalidPageToken))
+            .transpose()?;
+        let count = page_size.clamp(1, PAGE_SIZE_MAX);
+        let handle = self.find(room)?;
+        let page = self
+            .call(&handle, |reply| {
+                RoomCall::Page(PageCall {
+                    filter,
+                    after,
+                    count,
+                    reply,
+                })
+            })
+            .await?;
+        let last = page.participants.last().filter(|_| page.has_more);
+        Ok(ParticipantPage {
+            next_page_token: last
+                .map(|view| page_token::encode(ListKind::Participants, view.id.as_str())),
+            participants: page.participants,
+            total: page.total,
+        })
     }
 
     /// Reads one participant.
@@ -205,8 +293,10 @@ impl Directory {
         room: &RoomId,
         participant: &ParticipantId,
     ) -> Result<ParticipantView, DirectoryError> {
-        let _ = participant;
-        Err(DirectoryError::UnknownRoom(room.clone()))
+        let id = participant.clone();
+        let handle = self.find(room)?;
+        self.call(&handle, |reply| RoomCall::Participant(id, reply))
+            .await
     }
 
     /// Acts in a room. Applied on the media shard when it returns.
@@ -220,23 +310,39 @@ impl Directory {
         actor: Actor,
         command: Command,
     ) -> Result<Applied, DirectoryError> {
-        let _ = (actor, command);
-        Err(DirectoryError::UnknownRoom(room.clone()))
+        let handle = self.find(room)?;
+        self.call(&handle, |reply| {
+            RoomCall::Act(Box::new(ActCall {
+                actor,
+                session: None,
+                command,
+                reply,
+            }))
+        })
+        .await
     }
 
     /// Sends a data message from the app to everybody in a room, or to one.
     ///
     /// # Errors
     ///
-    /// When there is no such room or participant.
+    /// When there is no such room or participant, or the message is too large.
     pub async fn send_data(
         &self,
         room: &RoomId,
         to: Option<ParticipantId>,
         message: DataMessage,
     ) -> Result<(), DirectoryError> {
-        let _ = (to, message);
-        Err(DirectoryError::UnknownRoom(room.clone()))
+        let handle = self.find(room)?;
+        self.call(&handle, |reply| {
+            RoomCall::Data(Box::new(DataCall {
+                session: None,
+                to,
+                message,
+                reply,
+            }))
+        })
+        .await
     }
 
     /// Watches a room: events after number `after` (0 for all that are kept; `None` from now on).
@@ -249,8 +355,9 @@ impl Directory {
         room: &RoomId,
         after: Option<u64>,
     ) -> Result<EventStream, DirectoryError> {
-        let _ = after;
-        Err(DirectoryError::UnknownRoom(room.clone()))
+        let handle = self.find(room)?;
+        self.call(&handle, |reply| RoomCall::Watch(after, reply))
+            .await
     }
 
     /// Lets a client in.
@@ -263,23 +370,204 @@ impl Directory {
         admission: Admission,
         link: LinkKind,
     ) -> Result<Client, DirectoryError> {
-        let _ = (link, Role::Host);
-        Err(DirectoryError::UnknownRoom(admission.room))
+        let handle = self.find_or_make(&admission).await?;
+        let session = SessionId(self.inner.next_session.fetch_add(1, Ordering::Relaxed));
+        let (sender, receiver) = notices::channel();
+        // Before the call: if this future is dropped, the room learns it from the client's end.
+        let client = Client::new(ClientParts {
+            room: Arc::clone(&handle),
+            participant: admission.identity.clone(),
+            session,
+            link,
+            fingerprint: self.inner.fingerprint,
+            timeout: self.inner.config.command_timeout,
+            notices: receiver,
+            presence: Arc::clone(&self.inner.presence),
+        })?;
+        self.call(&handle, |reply| {
+            RoomCall::Join(Box::new(JoinCall {
+                admission,
+                session,
+                link,
+                notices: sender,
+                reply,
+            }))
+        })
+        .await?;
+        Ok(client)
     }
 
     /// The latest counters of every shard, for metrics.
     pub fn counters(&self) -> Vec<ShardCounters> {
-        Vec::new()
+        let shards = self.inner.shards.iter();
+        shards.map(|shard| shard.counters()).collect()
     }
 
-    /// Whether every shard runs: readiness.
+    /// Whether every shard runs, and the server is not shutting down: readiness.
     pub fn is_ready(&self) -> bool {
-        true
+        let mut shards = self.inner.shards.iter();
+        shards.all(|shard| shard.is_running()) && !lock(&self.inner.registry).is_closing
     }
 
     /// Ends every room with [`CloseReason::ServerShutdown`], refuses new ones, and returns when all
     /// clients have been told or `grace` is over.
     pub async fn shut_down(&self, grace: Duration) {
-        let _ = grace;
+        let rooms = {
+            let mut registry = lock(&self.inner.registry);
+            registry.is_closing = true;
+            registry.page(None, usize::MAX)
+        };
+        for room in rooms {
+            room.inbox.push(Fact::Shutdown);
+        }
+        drop(tokio::time::timeout(grace, self.inner.presence.empty()).await);
+    }
+
+    fn find(&self, room: &RoomId) -> Result<Arc<RoomHandle>, DirectoryError> {
+        let found = lock(&self.inner.registry).find(room);
+        found.ok_or_else(|| DirectoryError::UnknownRoom(room.clone()))
+    }
+
+    /// The room of a token; made now if its role may make rooms by joining.
+    async fn find_or_make(&self, admission: &Admission) -> Result<Arc<RoomHandle>, DirectoryError> {
+        let found = self.find(&admission.room);
+        let may_make = match self.inner.config.create_on_join {
+            CreateOnJoin::Never => false,
+            CreateOnJoin::Stage => admission.role.is_on_stage(),
+            CreateOnJoin::Anyone => true,
+        };
+        if found.is_ok() || !may_make {
+            return found;
+        }
+        let request = CreateRoom {
+            id: Some(admission.room.clone()),
+            settings: self.inner.config.room_defaults.clone(),
+            idempotency_key: None,
+        };
+        match self.create_room(request).await {
+            // Somebody else made it at the same moment: as good.
+            Ok(_) | Err(DirectoryError::RoomExists(_)) => self.find(&admission.room),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Takes the id of a room to be, or finds the one that an equal request made before.
+    fn register(&self, request: &CreateRoom, id: &RoomId) -> Result<Registered, DirectoryError> {
+        let now = self.inner.clock.now();
+        let mut registry = lock(&self.inner.registry);
+        if registry.is_closing {
+            return Err(DirectoryError::Unavailable {
+                why: "the server is shutting down",
+            });
+        }
+        if let Some(known) = registry.keys().recall(now, request)? {
+            return Ok(Registered::Known(known));
+        }
+        if registry.len() >= self.inner.config.max_rooms {
+            return Err(DirectoryError::Unavailable {
+                why: "this server holds as many rooms as it may",
+            });
+        }
+        let shard = registry.place(&self.inner.shards);
+        let shard = shard.ok_or(DirectoryError::Unavailable {
+            why: "no media shard runs",
+        })?;
+        let (handle, calls) = registry.insert(id, &request.settings, shard)?;
+        registry.keys().note(now, request, id);
+        Ok(Registered::New(handle, calls))
+    }
+
+    /// Starts a room's task and waits until the room is open on its shard.
+    async fn open_room(
+        &self,
+        handle: &Arc<RoomHandle>,
+        settings: RoomSettings,
+        calls: mpsc::Receiver<RoomCall>,
+    ) -> Result<(), DirectoryError> {
+        let clock = self.inner.clock;
+        let timeout = self.inner.config.command_timeout;
+        let made = RoomTask::new(Arc::clone(handle), settings, clock, timeout, calls);
+        let task = made.inspect_err(|_| lock(&self.inner.registry).remove(handle))?;
+        let (opened, is_open) = oneshot::channel();
+        self.inner.presence.enter();
+        let running = tokio::spawn(task.run(opened));
+        tokio::spawn(attend(Arc::clone(&self.inner), Arc::clone(handle), running));
+        is_open
+            .await
+            .unwrap_or_else(|_| Err(DirectoryError::UnknownRoom(handle.id.clone())))
+    }
+
+    async fn call<T>(
+        &self,
+        handle: &RoomHandle,
+        make: impl FnOnce(Reply<T>) -> RoomCall,
+    ) -> Result<T, DirectoryError> {
+        handle.call(self.inner.config.command_timeout, make).await
     }
 }
+
+/// What came of a request to create a room.
+enum Registered {
+    /// An equal request made this room before.
+    Known(RoomId),
+    /// The id is taken for this request.
+    New(Arc<RoomHandle>, mpsc::Receiver<RoomCall>),
+}
+
+fn new_room_id() -> Result<RoomId, DirectoryError> {
+    RoomId::new(&random_name()?).map_err(|_| DirectoryError::Unavailable {
+        why: "no room id could be made",
+    })
+}
+
+/// Waits for the end of a room's task, and cleans up after one that failed: it costs its own room
+/// and no other.
+async fn attend(
+    inner: Arc<Inner>,
+    handle: Arc<RoomHandle>,
+    running: tokio::task::JoinHandle<Result<(), DirectoryError>>,
+) {
+    let end = running.await;
+    handle.is_over.store(true, Ordering::Release);
+    lock(&inner.registry).remove(&handle);
+    if !matches!(end, Ok(Ok(()))) {
+        tracing::error!(room = %handle.id, ?end, "a room failed and is closed");
+        let room = handle.key;
+        let reason = CloseReason::InternalError;
+        close_on_shard(&handle, ShardCommand::CloseRoom { room, reason }).await;
+    }
+    inner.presence.leave();
+}
+
+/// Carries events from shards to whom they concern. Never waits: a room that is behind has an
+/// inbox in which newer facts replace older ones.
+async fn pump(inner: Arc<Inner>, mut events: mpsc::Receiver<(ShardIndex, ShardEvent)>) {
+    while let Some((index, event)) = events.recv().await {
+        let Some(shard) = inner.shards.iter().find(|shard| shard.index() == index) else {
+            continue;
+        };
+        match event {
+            ShardEvent::Applied { id, outcome } => shard.acknowledge(id, outcome),
+            ShardEvent::Counters(counters) => shard.set_counters(*counters),
+            ShardEvent::Stopped { was_asked } => {
+                if !was_asked {
+                    tracing::error!(shard = index.0, "a media shard has stopped by itself");
+                }
+                shard.stopped();
+                for room in lock(&inner.registry).on_shard(shard) {
+                    room.inbox.push(Fact::ShardLost);
+                }
+            }
+            event => {
+                if let Some((key, fact)) = Fact::from_event(event)
+                    && let Some(room) = lock(&inner.registry).find_key(key)
+                {
+                    room.inbox.push(fact);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
