@@ -13,6 +13,9 @@ use crate::traces::{Voice, level};
 /// Frames of the model per second.
 const FRAMES_PER_S: f64 = 100.0;
 
+/// Different powers a microphone's noise takes.
+const FLICKER: usize = 1_024;
+
 /// One audio packet as it arrives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Row {
@@ -384,16 +387,20 @@ impl Composer<'_> {
             .scenario
             .lie
             .filter(|lie| lie.is_of(participant, self.scenario.participants));
+        let flicker: Vec<f64> = (0..FLICKER)
+            .map(|_| power(self.rng.normal(track.noise, 1.5)))
+            .collect();
+        let audible = 4.0 * power(track.noise);
         let (mut quiet, mut skipped) = (0, 0);
         let mut from = self.rng.below(ptime);
         while from + ptime <= self.frames {
             let mut sum = 0.0;
             let mut is_speech = false;
             for at in from..from + ptime {
-                let noise = power(self.rng.normal(track.noise, 1.5));
+                let noise = self.rng.pick(&flicker).copied().unwrap_or(0.0);
                 let speech = track.speech.get(at).copied().unwrap_or(0.0);
                 let other = track.other.get(at).copied().unwrap_or(0.0);
-                is_speech |= speech + other > 4.0 * power(track.noise);
+                is_speech |= speech + other > audible;
                 sum += noise + speech + other;
             }
             let packet_ms = self.scenario.ptime_ms;

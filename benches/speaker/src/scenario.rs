@@ -89,8 +89,8 @@ const CLEAN: Scenario = Scenario {
 
 /// What the other scenarios vary: turns with some back-channels and noises.
 const USUAL: Scenario = Scenario {
-    interjections_per_min: 3.0,
-    bursts_per_min: 2.0,
+    interjections_per_min: 4.0,
+    bursts_per_min: 3.0,
     ..CLEAN
 };
 
@@ -99,7 +99,7 @@ pub(crate) const ALL: [Scenario; 19] = [
     CLEAN,
     Scenario {
         name: "back-channels, bursts",
-        interjections_per_min: 6.0,
+        interjections_per_min: 8.0,
         bursts_per_min: 6.0,
         ..CLEAN
     },
@@ -171,7 +171,7 @@ pub(crate) const ALL: [Scenario; 19] = [
     Scenario {
         name: "monologue",
         monologue: true,
-        interjections_per_min: 6.0,
+        interjections_per_min: 8.0,
         ..USUAL
     },
     Scenario {

@@ -109,7 +109,7 @@ impl Panel {
         Some(index)
     }
 
-    /// Mutes or unmutes a member, whose history is lost either way; its index if that changed
+    /// Mutes or unmutes a member, whose claim to the floor is lost either way; its index if that changed
     /// anything.
     pub(crate) fn set_mute(
         &mut self,
@@ -124,7 +124,7 @@ impl Panel {
         self.silence(now, index);
         let seat = self.seats.get_mut(index)?;
         seat.mute = mute;
-        seat.voice = Voice::default();
+        seat.voice.forget();
         Some(index)
     }
 

@@ -275,7 +275,8 @@ impl Detector for ReferenceDetector {
         if let Some(index) = self.panel.set_mute(now, participant, mute)
             && let Some(history) = self.histories.get_mut(index)
         {
-            *history = History::default();
+            // The floor stays: the room sounds as before.
+            history.levels = [0; HISTORY];
         }
         if held && mute == Mute::Muted {
             self.decide(now);

@@ -59,6 +59,9 @@ const LOUDNESS_MS: f32 = 800.0;
 /// Activity over which steadiness is judged, ms.
 const STEADY_MS: u32 = 160;
 
+/// Packets over which it is judged at least: fewer long ones say nothing.
+const PACKETS_MIN: usize = 4;
+
 /// Deviation of the volume below which a sound is steady, dB: hum and rustle, not speech.
 const STEADY_DB: f32 = 3.0;
 
@@ -169,6 +172,13 @@ impl Voice {
         })
     }
 
+    /// Forgets that there was voice, but not how the room sounds.
+    pub(crate) fn forget(&mut self) {
+        self.active_ms = 0;
+        self.talk_ms = 0;
+        self.last_voiced = None;
+    }
+
     /// Latest level.
     pub(crate) const fn level(&self) -> AudioLevel {
         self.level
@@ -203,7 +213,7 @@ impl Voice {
     pub(crate) fn is_steady(&self) -> bool {
         let wanted = usize::try_from(STEADY_MS.div_ceil(self.ptime_ms.max(1)))
             .unwrap_or(VOLUMES)
-            .clamp(2, VOLUMES);
+            .clamp(PACKETS_MIN, VOLUMES);
         let len = wanted.min(self.volumes_len);
         let newest = (1..=len).filter_map(|back| {
             let index = (self.next_volume + VOLUMES - back) % VOLUMES;
