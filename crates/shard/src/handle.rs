@@ -169,6 +169,7 @@ pub fn spawn(
                 commands: queue,
                 events,
                 housekeeping_at: clock.now(),
+                holds_back: false,
                 turns: 0,
                 busy: Duration::ZERO,
             };

@@ -76,6 +76,8 @@ pub(crate) struct Turns {
     pub(crate) commands: Receiver<(CommandId, ShardCommand)>,
     pub(crate) events: Box<dyn EventSink>,
     pub(crate) housekeeping_at: MonoTime,
+    /// Commands wait until control has read some events.
+    pub(crate) holds_back: bool,
     pub(crate) turns: u64,
     pub(crate) busy: Duration,
 }
@@ -143,7 +145,7 @@ impl Turns {
         if let Some(deadline) = self.engine.next_deadline() {
             until = until.min(deadline);
         }
-        if !self.engine.outbox_mut().is_empty() {
+        if self.holds_back || !self.engine.outbox_mut().is_empty() {
             until = until.min(now.plus(RETRY_EVENTS));
         }
         Some(until - now)
@@ -152,7 +154,8 @@ impl Turns {
     /// Applies commands that wait, as many as a turn may. True when more may wait.
     fn run_commands(&mut self, now: MonoTime) -> bool {
         for _ in 0..COMMANDS_PER_TURN_MAX {
-            if self.engine.outbox_mut().holds_back() {
+            self.holds_back = self.engine.outbox_mut().holds_back();
+            if self.holds_back {
                 return false;
             }
             match self.commands.try_recv() {

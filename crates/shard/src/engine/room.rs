@@ -163,6 +163,14 @@ impl Room {
         }
         self.seated = self.seated + usize::from(seat.is_some()) - usize::from(was_seated);
         self.director.on_seat(now, who, seat);
+        if seat.is_some() && !was_seated {
+            // What flows already the router will not tell again.
+            for source in [SourceKind::Camera, SourceKind::Screen] {
+                if self.router.has_live_video(who, source) {
+                    self.director.on_video(now, who, source, true);
+                }
+            }
+        }
         self.order_is_stale = true;
     }
 

@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use estrade_types::{
-    CloseReason, CommandOutcome, DropReason, Permits, ProgrammeReason, ShardCommand, ShardEvent,
-    SourceKind, StageRank, StageSeat,
+    CloseReason, CommandOutcome, DropReason, Permits, ProgrammeReason, RoomKey, ShardCommand,
+    ShardEvent, SourceKind, StageRank, StageSeat,
 };
 use webrtc::peer_connection::SrtpProtectionProfile;
 
-use crate::bench::{Bench, OPUS, ROOM, VP8, audio, key, read, session, speech, video};
+use crate::bench::{
+    Bench, OPUS, ROOM, VP8, audio, key, open_session, read, session, set_room, speech, video,
+};
 use crate::client::Client;
 
 /// A room with one speaker and one listener, connected.
@@ -302,6 +304,39 @@ fn the_picture_follows_whoever_speaks() {
     changes.dedup();
     assert_eq!(changes.last(), Some(&Some(2)));
     assert!(changes.len() <= 3, "no flicker: {changes:?}");
+}
+
+#[test]
+fn one_room_never_hears_another() {
+    let (mut bench, mut speaker, mut listener) = stage();
+    let other = RoomKey(8);
+    bench.apply(set_room(other)).unwrap();
+    bench
+        .apply(ShardCommand::SetParticipant {
+            room: other,
+            participant: key(3),
+            seat: None,
+            permits: Permits::NONE,
+        })
+        .unwrap();
+    let mut stranger = Client::new(3, bench.epoch);
+    let mut open = open_session(3, &stranger);
+    open.room = other;
+    let opened = bench.apply(ShardCommand::OpenSession(Box::new(open)));
+    let Ok(CommandOutcome::SessionOpened { local_ice }) = opened else {
+        panic!("no session: {opened:?}");
+    };
+    stranger.check(&local_ice);
+    bench.pump(&mut [&mut stranger]);
+    stranger.start_dtls();
+    bench.pump(&mut [&mut stranger]);
+    assert!(stranger.is_connected());
+    for n in 1..=20 {
+        speaker.send_rtp(&audio(1, n, speech(n)));
+        bench.run_for(TICK, &mut [&mut speaker, &mut listener, &mut stranger]);
+    }
+    assert!(listener.rtp.len() >= 15);
+    assert!(stranger.rtp.is_empty());
 }
 
 impl Bench {

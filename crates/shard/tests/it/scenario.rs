@@ -85,8 +85,8 @@ fn bursts_of_loss_are_survived() {
     let (mut stage, speaker, listeners) = room(seed(3));
     let bursty = LinkConfig {
         loss: Loss::Bursts {
-            enter: 0.005,
-            leave: 0.2,
+            enter: 0.004,
+            leave: 0.05,
         },
         jitter: Duration::from_millis(10),
         ..LinkConfig::default()

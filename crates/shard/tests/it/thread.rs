@@ -3,10 +3,12 @@
 use std::net::UdpSocket;
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use estrade_shard::{Certificate, EventSink, ShardConfig, ShardHandle, SubmitError, spawn};
+use estrade_types::limits::{COMMAND_QUEUE_MAX, EVENT_QUEUE_MAX};
 use estrade_types::{
     CommandId, CommandOutcome, IceCredentials, ParticipantKey, Permits, SessionState, ShardCommand,
     ShardEvent, ShardIndex, StageRank, StageSeat,
@@ -198,6 +200,47 @@ fn a_panic_in_a_turn_does_not_end_the_shard() {
         .iter()
         .filter(|e| matches!(e, ShardEvent::Applied { .. }));
     assert_eq!(told.next(), Some(second));
+    shard.stop();
+    assert!(shard.join(PATIENCE));
+}
+
+#[test]
+fn a_control_that_does_not_read_gets_every_acknowledgement_later() {
+    struct Gate(Sender<ShardEvent>, Arc<AtomicBool>);
+    impl EventSink for Gate {
+        fn offer(&mut self, event: ShardEvent) -> Result<(), ShardEvent> {
+            if self.1.load(Ordering::Acquire) {
+                self.0.send(event).map_err(|refused| refused.0)
+            } else {
+                Err(event)
+            }
+        }
+    }
+    let (sender, events) = channel();
+    let is_open = Arc::new(AtomicBool::new(false));
+    let config = ShardConfig::new(ShardIndex(0), "127.0.0.1:0".parse().unwrap());
+    let certificate = Arc::new(Certificate::generate().unwrap());
+    let gate = Gate(sender, Arc::clone(&is_open));
+    let shard = spawn(config, certificate, Box::new(gate)).unwrap();
+    // A few counters may take places in the outbox.
+    let wanted = u64::try_from(EVENT_QUEUE_MAX + COMMAND_QUEUE_MAX - 64).unwrap();
+    let mut submitted = 0;
+    while submitted < wanted {
+        match shard.submit(CommandId(submitted), set_room(ROOM)) {
+            Ok(()) => submitted += 1,
+            Err(SubmitError::Full) => std::thread::yield_now(),
+            Err(error) => panic!("{error}"),
+        }
+    }
+    is_open.store(true, Ordering::Release);
+    let mut acknowledged = 0;
+    while acknowledged < wanted {
+        let event = events.recv_timeout(PATIENCE).expect("an event");
+        if let ShardEvent::Applied { id, .. } = event {
+            assert_eq!(id, CommandId(acknowledged), "in order, none lost");
+            acknowledged += 1;
+        }
+    }
     shard.stop();
     assert!(shard.join(PATIENCE));
 }
