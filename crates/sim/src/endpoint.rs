@@ -62,6 +62,7 @@ pub struct RtcEndpoint {
     tapped: mpsc::Receiver<Tapped>,
     publishing: Option<Publishing>,
     state: RTCPeerConnectionState,
+    was_connected: bool,
     ledger: Ledger,
     /// Retransmission stream to the stream it repairs, from the answer.
     repairs: BTreeMap<u32, u32>,
@@ -105,6 +106,7 @@ impl RtcEndpoint {
             tapped,
             publishing,
             state: RTCPeerConnectionState::New,
+            was_connected: false,
             ledger: Ledger::default(),
             repairs: BTreeMap::new(),
             keyframe_requests: Vec::new(),
@@ -243,6 +245,12 @@ impl RtcEndpoint {
         MonoTime::ZERO.plus(at.saturating_duration_since(self.config.epoch))
     }
 
+    /// From the first connection on until it is closed: as browsers do, also while checks go
+    /// unanswered for a while.
+    fn may_send(&self) -> bool {
+        self.was_connected && !self.is_closed()
+    }
+
     fn note(&mut self, outcome: Result<(), Error>) {
         self.errors.extend(outcome.err());
     }
@@ -255,6 +263,7 @@ impl RtcEndpoint {
         while let Some(event) = self.connection.poll_event() {
             if let RTCPeerConnectionEvent::OnConnectionStateChangeEvent(state) = event {
                 self.state = state;
+                self.was_connected |= self.is_connected();
             }
         }
         // The tap has seen every packet before.
@@ -336,7 +345,7 @@ impl Node for RtcEndpoint {
         let instant = self.instant(now);
         let served = self.connection.handle_timeout(instant);
         self.note(served);
-        if self.is_connected()
+        if self.may_send()
             && let Some(publishing) = &mut self.publishing
         {
             let published = publishing.on_timeout(now, instant, &mut self.connection);
@@ -355,7 +364,7 @@ impl Node for RtcEndpoint {
         let connection = connection.map(|at| self.mono(at).max(soonest));
         let publishing = self.publishing.as_ref();
         let media = publishing
-            .filter(|_| self.is_connected())
+            .filter(|_| self.may_send())
             .and_then(Publishing::next_deadline);
         connection.into_iter().chain(media).min()
     }

@@ -2,9 +2,10 @@
 //! queue, and an MTU.
 //!
 //! Driven by the world, one call for each datagram, with numbers from the link's own random
-//! stream: what happens to the n-th datagram does not depend on other links.
+//! streams: one for each kind of traffic, so that what happens to the n-th audio packet depends
+//! neither on other links nor on how many checks and reports were sent meanwhile.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use estrade_rtp::DatagramKind;
@@ -20,11 +21,11 @@ pub enum Loss {
     None,
     /// Each with this probability.
     Random(f64),
-    /// Whole bursts: in the bad state everything is lost. Gilbert's model.
+    /// Whole bursts: in the bad state everything is lost. Gilbert's model, in time.
     Bursts {
-        /// Probability of entering the bad state, for each datagram.
+        /// Probability of entering the bad state, for each millisecond.
         enter: f64,
-        /// Probability of leaving it, for each datagram.
+        /// Probability of leaving it, for each millisecond.
         leave: f64,
     },
 }
@@ -110,8 +111,11 @@ pub(crate) struct Link {
     pub(crate) counters: LinkCounters,
     /// Every RTP packet that did not get through, by the header in clear.
     pub(crate) lost_rtp: BTreeSet<(Ssrc, u16)>,
-    random: SimRandom,
+    seed: u64,
+    streams: BTreeMap<u8, SimRandom>,
     is_in_burst: bool,
+    /// The millisecond up to which the burst's state is known.
+    burst_ms: u64,
     /// When the sender's last bit of everything accepted so far is on the line.
     line_free_at: MonoTime,
     /// Arrival of the latest datagram that kept its order.
@@ -119,35 +123,45 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    pub(crate) fn new(config: LinkConfig, random: SimRandom) -> Self {
+    pub(crate) fn new(config: LinkConfig, seed: u64) -> Self {
         Self {
             config,
             counters: LinkCounters::default(),
             lost_rtp: BTreeSet::new(),
-            random,
+            seed,
+            streams: BTreeMap::new(),
             is_in_burst: false,
+            burst_ms: 0,
             line_free_at: MonoTime::ZERO,
             last_arrival: MonoTime::ZERO,
         }
     }
 
-    /// Changes what the path is like; its random stream starts anew, so that what follows does not
+    /// Changes what the path is like; its random streams start anew, so that what follows does not
     /// depend on how many datagrams went before.
-    pub(crate) fn reconfigure(&mut self, config: LinkConfig, random: SimRandom) {
+    pub(crate) fn reconfigure(&mut self, now: MonoTime, config: LinkConfig, seed: u64) {
         self.config = config;
-        self.random = random;
+        self.seed = seed;
+        self.streams.clear();
         self.is_in_burst = false;
+        self.burst_ms = now.as_millis();
     }
 
     /// Carries one datagram: when it arrives, and when a second time.
     pub(crate) fn carry(&mut self, now: MonoTime, datagram: &[u8]) -> [Option<MonoTime>; 2] {
         self.counters.sent += 1;
         self.counters.sent_bytes += datagram.len() as u64;
+        self.move_burst(now);
         // All dice are thrown for each datagram, so that one outcome does not shift the others.
-        let is_lost = self.throw_loss();
-        let is_late = self.random.chance(self.config.reorder);
-        let is_double = self.random.chance(self.config.duplicate);
-        let jitter = self.random.up_to(self.config.jitter);
+        let (config, is_in_burst) = (self.config, self.is_in_burst);
+        let random = self.stream(traffic_of(datagram));
+        let is_lost = match config.loss {
+            Loss::Random(probability) => random.chance(probability),
+            Loss::None | Loss::Bursts { .. } => is_in_burst,
+        };
+        let is_late = random.chance(config.reorder);
+        let is_double = random.chance(config.duplicate);
+        let jitter = random.up_to(config.jitter);
         let leaves = match self.enqueue(now, datagram.len()) {
             Some(leaves) if !is_lost => leaves,
             leaves => {
@@ -197,18 +211,23 @@ impl Link {
         Some(self.line_free_at)
     }
 
-    fn throw_loss(&mut self) -> bool {
-        match self.config.loss {
-            Loss::None => false,
-            Loss::Random(probability) => self.random.chance(probability),
-            Loss::Bursts { enter, leave } => {
-                let turns = self
-                    .random
-                    .chance(if self.is_in_burst { leave } else { enter });
-                self.is_in_burst ^= turns;
-                self.is_in_burst
-            }
+    /// Brings the burst's state up to now.
+    fn move_burst(&mut self, now: MonoTime) {
+        let Loss::Bursts { enter, leave } = self.config.loss else {
+            return;
+        };
+        while self.burst_ms < now.as_millis() {
+            self.burst_ms += 1;
+            let turns = if self.is_in_burst { leave } else { enter };
+            self.is_in_burst ^= self.stream(BURSTS).chance(turns);
         }
+    }
+
+    fn stream(&mut self, traffic: u8) -> &mut SimRandom {
+        let seed = self.seed;
+        self.streams
+            .entry(traffic)
+            .or_insert_with(|| SimRandom::derive(seed, u64::from(traffic)))
     }
 
     fn note_lost(&mut self, datagram: &[u8]) {
@@ -223,12 +242,26 @@ impl Link {
     }
 }
 
+/// The stream of the bursts' own dice.
+const BURSTS: u8 = 255;
+
+/// Which stream throws for a datagram: one for each payload type, one for each other protocol.
+fn traffic_of(datagram: &[u8]) -> u8 {
+    match (DatagramKind::of(datagram), datagram) {
+        (Some(DatagramKind::Rtp), [_, second, ..]) => second & 0x7f,
+        (Some(DatagramKind::Rtcp), _) => 128,
+        (Some(DatagramKind::Dtls), _) => 129,
+        (Some(DatagramKind::Stun), _) => 130,
+        _ => 131,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn link(config: LinkConfig) -> Link {
-        Link::new(config, SimRandom::new(1))
+        Link::new(config, 1)
     }
 
     fn at(ms: u64) -> MonoTime {
@@ -301,6 +334,22 @@ mod tests {
         let bursts = fates.windows(2).filter(|pair| pair[0] && !pair[1]).count();
         assert!((200..900).contains(&lost), "{lost}");
         assert!(lost > bursts * 3, "{lost} in {bursts} bursts");
+    }
+
+    #[test]
+    fn other_traffic_does_not_change_what_is_lost() {
+        let audio = [0x80, 111, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9];
+        let fates = |with_checks: bool| -> Vec<bool> {
+            let mut link = link(LinkConfig::rough(Duration::from_millis(20), 0.2));
+            let mut carry = |ms| {
+                if with_checks {
+                    link.carry(at(ms), &[0, 1, 0, 0]);
+                }
+                link.carry(at(ms), &audio)[0].is_some()
+            };
+            (0..200).map(&mut carry).collect()
+        };
+        assert_eq!(fates(false), fates(true));
     }
 
     #[test]

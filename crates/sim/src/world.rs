@@ -130,8 +130,9 @@ impl World {
     pub fn set_link(&mut self, from: NodeId, to: NodeId, config: LinkConfig) {
         // Every setting has a stream of its own.
         self.reconfigured += 1;
-        let random = SimRandom::derive(self.seed.0, self.reconfigured << 32 | label(from, to));
-        self.link_mut(from, to).reconfigure(config, random);
+        let seed = link_seed(self.seed.0, self.reconfigured << 32 | label(from, to));
+        let now = self.now;
+        self.link_mut(from, to).reconfigure(now, config, seed);
     }
 
     /// Sets both directions alike.
@@ -302,13 +303,17 @@ impl World {
         let (config, seed) = (self.default_link, self.seed.0);
         self.links
             .entry((from, to))
-            .or_insert_with(|| Link::new(config, SimRandom::derive(seed, label(from, to))))
+            .or_insert_with(|| Link::new(config, link_seed(seed, label(from, to))))
     }
 }
 
 /// A number of its own for each direction of each path.
 const fn label(from: NodeId, to: NodeId) -> u64 {
     (from.0 as u64) << 16 | to.0 as u64
+}
+
+fn link_seed(seed: u64, label: u64) -> u64 {
+    SimRandom::derive(seed, label).next_u64()
 }
 
 #[cfg(test)]
