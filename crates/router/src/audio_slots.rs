@@ -35,7 +35,7 @@ const LOUDER_FOR: Duration = Duration::from_millis(300);
 /// How loud a microphone is and was.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Loudness {
-    /// Smoothed volume, times 256.
+    /// Smoothed volume of its voice, times 256.
     smoothed: u32,
     last_voiced_at: Option<MonoTime>,
     voiced_since: Option<MonoTime>,
@@ -45,13 +45,6 @@ pub(crate) struct Loudness {
 impl Loudness {
     /// Feeds the level of one packet; true if it is voiced.
     pub(crate) fn on_level(&mut self, now: MonoTime, level: AudioLevel) -> bool {
-        let volume = u32::from(level.volume()) << 8;
-        // Up fast, down slowly: a word has gaps.
-        self.smoothed = if volume > self.smoothed {
-            self.smoothed + (volume - self.smoothed) * 2 / 5
-        } else {
-            self.smoothed - (self.smoothed - volume) / 10
-        };
         self.last_packet_at = Some(now);
         let least = if level.has_voice() {
             VOICE_VOLUME_WITH_BIT
@@ -60,6 +53,15 @@ impl Loudness {
         };
         let is_voiced = level.volume() >= least;
         if is_voiced {
+            // Of voice only: a pause makes nobody a quieter speaker.
+            let volume = u32::from(level.volume()) << 8;
+            self.smoothed = match self.last_voiced_at {
+                None => volume,
+                Some(_) if volume > self.smoothed => {
+                    self.smoothed + (volume - self.smoothed) * 2 / 5
+                }
+                Some(_) => self.smoothed - (self.smoothed - volume) / 10,
+            };
             if !self.is_talking(now) {
                 self.voiced_since = Some(now);
             }
@@ -192,9 +194,10 @@ impl AudioSlots {
         is_changed
     }
 
-    /// Who holds each slot; `None` beyond the room's number.
-    pub(crate) fn holders(&self) -> [Option<u32>; SLOTS_MAX] {
-        self.slots.map(|slot| slot.map(|holder| holder.source))
+    /// Who holds a slot; `None` beyond the room's number.
+    pub(crate) fn holder(&self, slot: usize) -> Option<u32> {
+        let holder = self.slots.get(slot)?.as_ref()?;
+        Some(holder.source)
     }
 
     /// The room's number of slots.

@@ -96,6 +96,8 @@ impl std::error::Error for RouterError {}
 #[derive(Debug, Default)]
 struct Participant {
     permits: Permits,
+    /// Every source of theirs, of all their sessions.
+    sources: Vec<u32>,
     /// The source that is heard or seen of each kind: the newest session's that sends.
     published: [Option<u32>; 3],
 }
@@ -169,7 +171,7 @@ impl RoomRouter {
             early_reports: Vec::new(),
             events: VecDeque::new(),
             sessions_opened: 0,
-            cached_pkts_left: cuts::CACHED_PKTS_PER_TURN,
+            cached_pkts_left: cuts::CACHED_PKTS_PER_TICK,
             next_tick: None,
             ticks: 0,
             next_nack: None,
@@ -245,6 +247,9 @@ impl RoomRouter {
             if let Some(session) = self.sessions.get_mut(index) {
                 session.sources.push(source);
             }
+            if let Some(participant) = self.participants.get_mut(&add.participant) {
+                participant.sources.push(source);
+            }
         }
         let audio_sections = add
             .tx
@@ -300,9 +305,9 @@ impl RoomRouter {
             if let Some(leg) = self.legs.get_mut(leg) {
                 leg.is_open = is_connected;
             }
+            self.tune(leg);
         }
-        self.are_pictures_dirty = true;
-        self.is_audio_dirty = true;
+        self.aim_session(now, index, egress);
         self.settle(now, egress);
     }
 
@@ -315,6 +320,7 @@ impl RoomRouter {
             return;
         };
         let (legs, sources) = (session.legs.clone(), session.sources.clone());
+        let who = session.participant;
         for leg in legs {
             self.detach(leg);
             self.stop_waiting(leg);
@@ -324,13 +330,16 @@ impl RoomRouter {
         for source in sources {
             self.withdraw(source);
             self.sources.remove(source);
+            if let Some(participant) = self.participants.get_mut(&who) {
+                participant.sources.retain(|theirs| *theirs != source);
+            }
         }
         self.publishers.retain(|publisher| *publisher != index);
         self.early_reports.retain(|early| *early != index);
         self.sessions.remove(index);
-        self.are_pictures_dirty = true;
-        self.is_audio_dirty = true;
-        self.tick_now(now);
+        if self.are_pictures_dirty || self.is_audio_dirty {
+            self.tick_now(now);
+        }
     }
 
     /// Turns a session's video slots on or off.
@@ -346,8 +355,7 @@ impl RoomRouter {
         egress: &mut impl Egress,
     ) -> Result<(), RouterError> {
         self.session_mut(session)?.is_video_wanted = wanted;
-        self.are_pictures_dirty = true;
-        self.settle(now, egress);
+        self.aim_session(now, session.index, egress);
         Ok(())
     }
 
@@ -365,8 +373,7 @@ impl RoomRouter {
         egress: &mut impl Egress,
     ) -> Result<(), RouterError> {
         self.session_mut(session)?.pin = participant;
-        self.are_pictures_dirty = true;
-        self.settle(now, egress);
+        self.aim_session(now, session.index, egress);
         Ok(())
     }
 
@@ -389,8 +396,7 @@ impl RoomRouter {
                 leg.layer_cap = cap;
             }
         }
-        self.are_pictures_dirty = true;
-        self.settle(now, egress);
+        self.aim_session(now, session.index, egress);
         Ok(())
     }
 
@@ -505,30 +511,28 @@ impl RoomRouter {
 
     /// Brings a participant's sources in line with its permits.
     fn apply_permits(&mut self, now: MonoTime, who: ParticipantKey) {
-        let allowed = self
-            .participants
-            .get(&who)
-            .map_or(Permits::NONE, |p| p.permits);
-        for index in 0..self.sources.end() {
-            let Some(source) = self
-                .sources
-                .get_mut(index)
-                .filter(|source| source.participant == who)
-            else {
+        let Some(participant) = self.participants.get(&who) else {
+            return;
+        };
+        let allowed = participant.permits;
+        for at in 0..participant.sources.len() {
+            let index = self
+                .participants
+                .get(&who)
+                .and_then(|participant| participant.sources.get(at).copied());
+            let Some(index) = index else {
+                return;
+            };
+            let Some(source) = self.sources.get_mut(index) else {
                 continue;
             };
             let is_permitted = permits(allowed, source.kind);
-            if source.is_permitted == is_permitted {
-                continue;
-            }
-            if is_permitted {
-                source.is_permitted = true;
-            } else {
+            if source.is_permitted && !is_permitted {
                 self.withdraw(index);
+                self.tick_now(now);
+            } else {
+                source.is_permitted = is_permitted;
             }
-            self.are_pictures_dirty = true;
-            self.is_audio_dirty = true;
-            self.tick_now(now);
         }
     }
 
@@ -560,6 +564,7 @@ impl RoomRouter {
             && *published == Some(index)
         {
             *published = None;
+            self.are_pictures_dirty |= kind != SourceKind::Microphone;
         }
         self.set_active(index, false);
     }
@@ -592,7 +597,6 @@ impl RoomRouter {
             self.settle_audio(now);
         }
         if std::mem::take(&mut self.are_pictures_dirty) {
-            self.cached_pkts_left = cuts::CACHED_PKTS_PER_TURN;
             self.settle_pictures(now, egress);
         }
     }

@@ -19,7 +19,7 @@ use crate::audio_slots::Loudness;
 const CAMERA_LIVE: Duration = Duration::from_millis(700);
 
 /// A screen may be still for seconds and send nothing.
-const SCREEN_LIVE: Duration = Duration::from_secs(10);
+const SCREEN_LIVE: Duration = Duration::from_secs(5);
 
 /// A source without packets for this long is told to be inactive.
 const ACTIVE: Duration = Duration::from_secs(2);

@@ -25,8 +25,8 @@ const CACHED_PKTS_MAX: u64 = 120;
 /// Nor is one that is older.
 const CACHED_AGE_MAX: Duration = Duration::from_secs(2);
 
-/// Bursts from the cache in one turn, in packets: with more legs a fresh keyframe is cheaper.
-pub(super) const CACHED_PKTS_PER_TURN: u64 = 4_000;
+/// Bursts from the cache between two ticks, in packets: for more legs one fresh keyframe is cheaper.
+pub(super) const CACHED_PKTS_PER_TICK: u64 = 4_000;
 
 /// A keyframe that has been arriving for longer than this has lost a packet for good.
 const ARRIVING_MAX: Duration = Duration::from_millis(400);
@@ -214,6 +214,9 @@ impl RoomRouter {
         if let Some(desired) = desired.filter(|desired| *desired != key) {
             // The lower layer came first: the one that was wanted is taken when it comes.
             self.start_waiting(now, index, desired, desired, WaitStage::Quiet, now);
+            if self.has_cached_keyframe(now, desired) {
+                self.cut(now, index, desired, egress);
+            }
         }
     }
 

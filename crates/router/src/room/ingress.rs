@@ -116,8 +116,8 @@ impl RoomRouter {
         let rx = layer
             .account(now, inbound.packet)
             .ok_or(DropReason::TooOld)?;
-        if !layer.nack.is_empty() && self.next_nack.is_none() {
-            self.next_nack = layer.nack.next_deadline();
+        if let Some(due) = layer.nack.next_deadline() {
+            self.next_nack = Some(self.next_nack.map_or(due, |at| at.min(due)));
         }
         let payload = inbound.packet.payload();
         if let Err(reason) = self.admit(now, inbound.source) {

@@ -17,40 +17,41 @@ type Wants = ArrayVec<(u32, Option<u32>), { limits::TX_SECTIONS_MAX }>;
 impl RoomRouter {
     /// Puts every audio leg on the microphone it is to hear.
     pub(super) fn settle_audio(&mut self, now: MonoTime) {
-        let holders = self.audio.holders();
-        let len = self.audio.len();
         self.ranked = self
             .audio
             .ranked(now, self.ranked.first().copied().flatten());
         for index in 0..self.legs.end() {
-            let Some(leg) = self.legs.get(index) else {
-                continue;
-            };
-            let SlotId::Audio(slot) = leg.slot else {
-                continue;
-            };
-            let is_own = |source: u32| {
-                self.sources
-                    .get(source)
-                    .is_none_or(|source| source.participant == leg.participant)
-            };
-            let source = if !leg.is_open {
-                None
-            } else if leg.is_single && len > 1 {
-                self.ranked
-                    .into_iter()
-                    .flatten()
-                    .find(|source| !is_own(*source))
-            } else {
-                let holder = holders.get(usize::from(slot)).copied().flatten();
-                holder.filter(|source| !is_own(*source))
-            };
-            let target = source.map(|source| self.layer_key(source, 0));
-            if leg.current != target {
-                self.detach(index);
-                if let Some(key) = target {
-                    self.attach(index, key);
-                }
+            self.tune(index);
+        }
+    }
+
+    /// Puts one leg, if it is an audio leg, on the microphone it is to hear.
+    pub(super) fn tune(&mut self, index: u32) {
+        let Some(leg) = self.legs.get(index) else {
+            return;
+        };
+        let SlotId::Audio(slot) = leg.slot else {
+            return;
+        };
+        let is_own = |source: u32| {
+            self.sources
+                .get(source)
+                .is_none_or(|source| source.participant == leg.participant)
+        };
+        let source = if !leg.is_open {
+            None
+        } else if leg.is_single && self.audio.len() > 1 {
+            let mut ranked = self.ranked.into_iter().flatten();
+            ranked.find(|source| !is_own(*source))
+        } else {
+            let holder = self.audio.holder(usize::from(slot));
+            holder.filter(|source| !is_own(*source))
+        };
+        let target = source.map(|source| self.layer_key(source, 0));
+        if leg.current != target {
+            self.detach(index);
+            if let Some(key) = target {
+                self.attach(index, key);
             }
         }
     }
@@ -79,16 +80,21 @@ impl RoomRouter {
     /// Points every video leg at the source it is to show.
     pub(super) fn settle_pictures(&mut self, now: MonoTime, egress: &mut impl Egress) {
         for index in 0..self.sessions.end() {
-            let has_video = self
-                .sessions
-                .get(index)
-                .is_some_and(|session| session.has_video);
-            if !has_video {
-                continue;
-            }
-            for (leg, want) in self.wants(index) {
-                self.aim(now, leg, want, egress);
-            }
+            self.aim_session(now, index, egress);
+        }
+    }
+
+    /// Points one session's video legs at the sources they are to show.
+    pub(super) fn aim_session(&mut self, now: MonoTime, index: u32, egress: &mut impl Egress) {
+        let has_video = self
+            .sessions
+            .get(index)
+            .is_some_and(|session| session.has_video);
+        if !has_video {
+            return;
+        }
+        for (leg, want) in self.wants(index) {
+            self.aim(now, leg, want, egress);
         }
     }
 

@@ -10,6 +10,7 @@ use estrade_rtp::rtcp::Writer;
 use estrade_types::{MonoTime, SeqNo};
 
 use super::RoomRouter;
+use super::cuts::CACHED_PKTS_PER_TICK;
 use super::feedback::RTT_DEFAULT;
 use super::reports::COMPOUND_BYTES_MAX;
 use crate::Egress;
@@ -56,6 +57,7 @@ impl RoomRouter {
         self.ticks = self.ticks.wrapping_add(1);
         let is_alive = now.since(self.last_packet_at) < AFTERGLOW;
         self.next_tick = is_alive.then(|| now.plus(TICK));
+        self.cached_pkts_left = CACHED_PKTS_PER_TICK;
         for at in 0..self.publishers.len() {
             if let Some(publisher) = self.publishers.get(at).copied() {
                 self.tend_publisher(now, publisher, egress);

@@ -135,6 +135,10 @@ impl Layer {
             self.stats = None;
             self.nack.clear();
             self.keyframe.clear();
+            if !self.attached.is_empty() {
+                // Unless the new stream begins with one, which takes the wish back.
+                self.request_keyframe(now);
+            }
         }
         let rate = self.clock_rate();
         self.stats
