@@ -1,2 +1,7 @@
 //! The `estrade` command.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    estrade_server::cli::main()
+}
