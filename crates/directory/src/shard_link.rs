@@ -166,7 +166,10 @@ impl Outbox {
                     self.queue.push_front((command, waiter));
                     return;
                 }
-                Err(_) => self.queue.clear(),
+                Err(_) => {
+                    self.shard.stopped();
+                    self.queue.clear();
+                }
             }
         }
     }

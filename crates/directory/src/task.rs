@@ -26,6 +26,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use crate::clock::Clock;
+use crate::inbox::Fact;
 use crate::notices::NoticeSender;
 use crate::registry::RoomHandle;
 use crate::shard_link::{Acks, Outbox};
@@ -217,6 +218,10 @@ impl RoomTask {
                 Some(call) = self.mailbox.recv() => self.on_call(call),
                 () = handle.inbox.wait() => self.on_facts(),
                 () = sleep_until(deadline) => self.on_time(),
+            }
+            if !self.handle.shard.is_running() {
+                // Its last word may have been lost with it.
+                self.on_fact(Fact::ShardLost);
             }
         }
         // Further callers find no such room: their replies are dropped with the mailbox.
