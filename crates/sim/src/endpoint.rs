@@ -12,7 +12,7 @@ mod tap;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
@@ -27,7 +27,7 @@ use rtc::shared::{TaggedBytesMut, TransportContext, TransportProtocol};
 
 use crate::{AudioSource, Ledger, MediaTag, Node, Outbox, Received, VideoSource};
 use publish::Publishing;
-use tap::Tapped;
+use tap::{Repairs, Tap, Tapped};
 
 /// How an endpoint is set up.
 #[derive(Clone, Copy, Debug)]
@@ -64,8 +64,7 @@ pub struct RtcEndpoint {
     state: RTCPeerConnectionState,
     was_connected: bool,
     ledger: Ledger,
-    /// Retransmission stream to the stream it repairs, from the answer.
-    repairs: BTreeMap<u32, u32>,
+    repairs: Repairs,
     keyframe_requests: Vec<KeyframeRequest>,
     nacked: u64,
     sender_reports: u64,
@@ -94,6 +93,8 @@ impl RtcEndpoint {
     /// When the `rtc` crate refuses the configuration.
     pub fn new(config: EndpointConfig) -> Result<Self, Error> {
         let (tap, tapped) = mpsc::channel();
+        let repairs = Repairs::default();
+        let tap = Tap::new(tap, Arc::clone(&repairs));
         let mut connection = setup::connection(&config, tap)?;
         let publishing = match config.publishes {
             true => Some(Publishing::add(&mut connection, config.seed)?),
@@ -108,7 +109,7 @@ impl RtcEndpoint {
             state: RTCPeerConnectionState::New,
             was_connected: false,
             ledger: Ledger::default(),
-            repairs: BTreeMap::new(),
+            repairs,
             keyframe_requests: Vec::new(),
             nacked: 0,
             sender_reports: 0,
@@ -137,7 +138,8 @@ impl RtcEndpoint {
     ///
     /// When the `rtc` crate does not accept it.
     pub fn accept(&mut self, now: MonoTime, answer: &str) -> Result<(), Error> {
-        self.repairs = repairs_of(answer);
+        // There is one answer for life.
+        self.repairs.get_or_init(|| repairs_of(answer));
         let answer = RTCSessionDescription::answer(answer.to_owned())?;
         self.connection
             .set_remote_description(self.instant(now), answer)?;
@@ -270,7 +272,7 @@ impl RtcEndpoint {
         while self.connection.poll_read().is_some() {}
         while let Ok(tapped) = self.tapped.try_recv() {
             match tapped {
-                Tapped::Rtp(packet) => self.file(now, packet),
+                Tapped::Rtp { packet, is_repair } => self.file(now, packet, is_repair),
                 Tapped::KeyframeRequest { is_fir } => {
                     self.keyframe_requests
                         .push(KeyframeRequest { at: now, is_fir });
@@ -285,24 +287,14 @@ impl RtcEndpoint {
     }
 
     /// Files a packet that came out of SRTP.
-    fn file(&mut self, now: MonoTime, packet: rtc::rtp::Packet) {
+    fn file(&mut self, now: MonoTime, packet: rtc::rtp::Packet, is_repair: bool) {
         let header = packet.header;
-        let mut payload = packet.payload.to_vec();
-        let (mut ssrc, mut seq) = (Ssrc(header.ssrc), SeqNo(header.sequence_number));
-        let primary = self.repairs.get(&header.ssrc);
-        if let Some(&primary) = primary {
-            // Padding that probes for bandwidth repairs nothing.
-            let Some((original, rest)) = estrade_rtp::rtx::unwrap(&payload) else {
-                return;
-            };
-            (ssrc, seq) = (Ssrc(primary), original);
-            payload = rest.to_vec();
-        }
+        let payload = packet.payload.to_vec();
+        let (ssrc, seq) = (Ssrc(header.ssrc), SeqNo(header.sequence_number));
         let kind = match header.payload_type {
             setup::OPUS => MediaKind::Audio,
             _ => MediaKind::Video,
         };
-        let is_repair = primary.is_some();
         self.ledger.file(ssrc, kind, seq, |seq| Received {
             at: now,
             seq,

@@ -198,6 +198,16 @@ impl VideoSource {
         }
     }
 
+    /// The same camera with this many frames a second and packets a frame, at most 80.
+    #[must_use]
+    pub const fn with_rate(self, fps: u32, packets_per_frame: u8) -> Self {
+        Self {
+            fps,
+            packets_per_frame,
+            ..self
+        }
+    }
+
     /// Makes the next frame a keyframe.
     pub(crate) const fn request_keyframe(&mut self) {
         self.wants_keyframe = true;

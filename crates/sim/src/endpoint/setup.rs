@@ -1,6 +1,6 @@
 //! The connection's codecs, extensions, interceptors, candidate and sections.
 
-use std::sync::mpsc;
+use std::time::Duration;
 
 use rtc::interceptor::{NackGeneratorBuilder, NackResponderBuilder, Registry, Slot};
 use rtc::peer_connection::configuration::interceptor_registry::{
@@ -9,6 +9,7 @@ use rtc::peer_connection::configuration::interceptor_registry::{
 use rtc::peer_connection::configuration::media_engine::{
     MIME_TYPE_OPUS, MIME_TYPE_RTX, MIME_TYPE_VP8, MediaEngine,
 };
+use rtc::peer_connection::configuration::setting_engine::SettingEngineBuilder;
 use rtc::peer_connection::transport::{CandidateConfig, CandidateHostConfig, RTCIceCandidate};
 use rtc::peer_connection::{RTCPeerConnection, RTCPeerConnectionBuilder};
 use rtc::rtp_transceiver::RTCRtpTransceiverDirection;
@@ -18,10 +19,9 @@ use rtc::rtp_transceiver::rtp_sender::{
 };
 use rtc::sdp::extmap::AUDIO_LEVEL_URI;
 use rtc::shared::error::Error;
-use std::time::Duration;
 
 use super::EndpointConfig;
-use super::tap::{Tap, Tapped};
+use super::tap::Tap;
 
 /// Payload type of Opus.
 pub(super) const OPUS: u8 = 111;
@@ -93,23 +93,23 @@ fn media_engine() -> Result<MediaEngine, Error> {
 }
 
 /// A connection without sections, with one host candidate.
-pub(super) fn connection(
-    config: &EndpointConfig,
-    tap: mpsc::Sender<Tapped>,
-) -> Result<RTCPeerConnection, Error> {
+pub(super) fn connection(config: &EndpointConfig, tap: Tap) -> Result<RTCPeerConnection, Error> {
     let mut engine = media_engine()?;
     // Wire-most, so that it sees what came, not what was made of it.
-    let registry = Registry::new().with(Slot::from(500), Tap::new(tap));
+    let registry = Registry::new().with(Slot::from(500), tap);
     let registry = configure_twcc(registry, &mut engine)?;
-    // The crate's generator never learns of repairs on another SSRC: without a limit it would ask
-    // for what it has until the end of its window.
     let nacks = NackGeneratorBuilder::new()
         .with_interval(Duration::from_millis(30))
         .with_max_nacks_per_packet(8);
     let registry = configure_rtcp_reports(registry)
         .with(Slot::NackResponder, NackResponderBuilder::new().build())
         .with(Slot::NackGenerator, nacks.build());
+    // As browsers have it: the crate's 64 would drop what a repair brings 50 ms late.
+    let settings = SettingEngineBuilder::new()
+        .with_srtp_replay_protection_window(1_024)
+        .build();
     let mut connection = RTCPeerConnectionBuilder::new()
+        .with_setting_engine(settings)
         .with_media_engine(engine)
         .with_interceptor_registry(registry)
         .build(config.epoch)?;

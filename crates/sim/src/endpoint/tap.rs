@@ -1,7 +1,12 @@
-//! An interceptor next to the wire: tells the endpoint what came out of SRTP, unchanged.
+//! An interceptor next to the wire: tells the endpoint what came out of SRTP, and puts repairs in
+//! their place.
+//!
+//! The `rtc` crate unwraps retransmissions only behind its interceptors, so its NACK generator would
+//! go on asking for what has long come. Browsers unwrap them before they look for gaps; so does the
+//! tap.
 
-use std::collections::VecDeque;
-use std::sync::mpsc;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, OnceLock, mpsc};
 use std::time::Instant;
 
 use rtc::interceptor::{Interceptor, Packet, StreamInfo, TaggedPacket};
@@ -12,35 +17,71 @@ use rtc::rtcp::transport_feedbacks::transport_layer_nack::TransportLayerNack;
 use rtc::sansio::Protocol;
 use rtc::shared::error::Error;
 
+use super::setup;
+
 /// What was seen.
 pub(super) enum Tapped {
-    Rtp(rtc::rtp::Packet),
-    KeyframeRequest { is_fir: bool },
-    Nack { packets: u64 },
+    /// A packet under the stream it belongs to, as it will be handed on.
+    Rtp {
+        packet: rtc::rtp::Packet,
+        is_repair: bool,
+    },
+    KeyframeRequest {
+        is_fir: bool,
+    },
+    Nack {
+        packets: u64,
+    },
     SenderReport,
 }
 
+/// Retransmission streams with the streams they repair; known once there is an answer.
+pub(super) type Repairs = Arc<OnceLock<BTreeMap<u32, u32>>>;
+
 pub(super) struct Tap {
     seen: mpsc::Sender<Tapped>,
+    repairs: Repairs,
     read_queue: VecDeque<TaggedPacket>,
     write_queue: VecDeque<TaggedPacket>,
 }
 
 impl Tap {
-    pub(super) const fn new(seen: mpsc::Sender<Tapped>) -> Self {
+    pub(super) const fn new(seen: mpsc::Sender<Tapped>, repairs: Repairs) -> Self {
         Self {
             seen,
+            repairs,
             read_queue: VecDeque::new(),
             write_queue: VecDeque::new(),
         }
     }
 
-    fn look(&self, packet: &Packet) -> Vec<Tapped> {
+    fn look(&self, packet: &mut Packet) -> Vec<Tapped> {
         match packet {
-            Packet::Rtp(packet) => vec![Tapped::Rtp(packet.clone())],
+            Packet::Rtp(packet) => {
+                let Some(is_repair) = self.put_in_place(packet) else {
+                    return Vec::new();
+                };
+                let packet = packet.clone();
+                vec![Tapped::Rtp { packet, is_repair }]
+            }
             Packet::Rtcp(packets) => packets.iter().filter_map(look_at_rtcp).collect(),
             _ => Vec::new(),
         }
+    }
+
+    /// Turns a retransmission into what it repairs, and says whether it was one; `None` for padding
+    /// that probes for bandwidth, which repairs nothing.
+    fn put_in_place(&self, packet: &mut rtc::rtp::Packet) -> Option<bool> {
+        let repairs = self.repairs.get();
+        let Some(&primary) = repairs.and_then(|repairs| repairs.get(&packet.header.ssrc)) else {
+            return Some(false);
+        };
+        let (original, rest) = estrade_rtp::rtx::unwrap(&packet.payload)?;
+        packet.header.sequence_number = original.0;
+        packet.payload = packet.payload.slice_ref(rest);
+        packet.header.ssrc = primary;
+        packet.header.payload_type = setup::VP8;
+        Some(true)
     }
 }
 
@@ -76,8 +117,8 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for Tap {
     type Error = Error;
     type Time = Instant;
 
-    fn handle_read(&mut self, packet: TaggedPacket) -> Result<(), Error> {
-        for seen in self.look(&packet.message.packet) {
+    fn handle_read(&mut self, mut packet: TaggedPacket) -> Result<(), Error> {
+        for seen in self.look(&mut packet.message.packet) {
             // Nobody listens any more once the endpoint is being dropped.
             drop(self.seen.send(seen));
         }
