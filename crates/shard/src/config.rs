@@ -11,7 +11,8 @@ pub struct ShardConfig {
     /// Which shard this is, dense from 0.
     pub index: ShardIndex,
     /// Where its UDP socket is bound; port 0 lets the system choose. The IPv6 wildcard also takes
-    /// IPv4.
+    /// IPv4. On a machine with several addresses in one network a wildcard lets the system choose
+    /// which of them answers leave from: name the advertised one there.
     pub bind: SocketAddr,
     /// Addresses told to endpoints, with the port that was bound. When empty and `bind` names an
     /// address, that one; when empty and `bind` is a wildcard, the machine's own addresses that are
