@@ -20,22 +20,37 @@
 //!
 //! # How the shard uses it
 //!
-//! - `RoomRouter::new`, then `set_participant`, `add_session` and so on as commands arrive; every call
-//!   takes effect before it returns.
+//! - `RoomRouter::new`, then `set_participant`, `add_session` and so on as commands arrive; a permit
+//!   that is withdrawn, a session that is removed, is out of every slot when the call returns.
 //! - `on_rtp` and `on_rtcp` for each datagram; `on_timeout(now, egress)` when `next_deadline` has
-//!   come (never more often than every 10 ms); `poll_event` after each turn until `None`.
+//!   come; `poll_event` after each turn until `None`. Calls without an [`Egress`] may leave a deadline
+//!   in the past: what takes the place of what they removed is found then.
 //! - What [`RtpAccepted`] says about audio goes to the speaker detector; its verdict comes back by
 //!   [`RoomRouter::set_active_speaker`], the director's by [`RoomRouter::set_programme`].
 //! - [`Egress::rtp`] gets the payload in two pieces ([`EgressPayload`]): a short head that is this
 //!   leg's own (a rewritten VP8 descriptor, the OSN of RTX) and a body shared by all legs. That
-//!   keeps the copy per destination at one. This refines the `&[u8]` of the first sketch.
+//!   keeps the copy per destination at one.
 //! - `Egress` is called while the router is borrowed: it must only append to the shard's batch.
+//!
+//! # Limits
+//!
+//! A video layer's ring holds 512 packets and an audio layer's 64, each of the size of a datagram.
+//! A stream remembers 128 missing packets and asks 10 times for each; a leg remembers 8 cuts and
+//! answers a NACK once per round trip within a quarter of what it sends; a layer's publisher hears at
+//! most two keyframe requests a second, whoever asks. What is refused at a limit is counted in
+//! [`RouterCounters`].
 //!
 //! *Invariant*: on each outgoing SSRC an extended sequence number is given to [`Egress::rtp`] at most
 //! once, and numbers have no holes but those that the publisher's own losses left.
 //!
 //! Nothing is allocated per packet once the streams are bound; rings are allocated when a permitted
 //! stream is first bound and freed with the session or the permit.
+//!
+//! # What it does not do
+//!
+//! It knows no bandwidth: a slot takes the best layer that is live under its cap
+//! ([`RoomRouter::set_layer_cap`]), and a burst at a cut is not paced. It decides neither who speaks
+//! nor whose picture is on.
 
 mod audio_slots;
 mod binding;
