@@ -5,11 +5,13 @@
 
 mod dev;
 mod log;
+mod probe;
 mod serve;
 mod token;
 
 use std::fmt;
 use std::io::Write as _;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -61,6 +63,14 @@ enum Command {
     /// for trying things out and for scripts.
     #[command(after_help = TOKEN_EXAMPLES)]
     Token(token::TokenArgs),
+    /// Exits with 0 if the server with this admin port is ready, else with 1.
+    ///
+    /// For health checks, such as a container's.
+    Probe {
+        /// The server's `admin.bind`.
+        #[arg(default_value = "127.0.0.1:7889")]
+        addr: SocketAddr,
+    },
 }
 
 const TOKEN_EXAMPLES: &str = "\
@@ -133,6 +143,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             };
             print(&config.to_yaml()?)
         }
+        Command::Probe { addr } => probe::run(addr),
         Command::Token(args) => print(&format!("{}\n", token::mint(&args)?)),
     }
 }

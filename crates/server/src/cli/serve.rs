@@ -5,12 +5,17 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::Instant;
 
 use super::log;
 use crate::{Config, Server};
 
 /// How long blocking leftovers may hold up the exit, after the grace.
 const LEFTOVERS: Duration = Duration::from_millis(200);
+
+/// Signals this close together are one: shorter than a person's second Ctrl-C, longer than a
+/// process needs to signal another twice.
+const ECHO: Duration = Duration::from_millis(150);
 
 /// Starts a server, calls `ready` with it, and serves until SIGTERM or SIGINT.
 pub(super) fn run(
@@ -57,7 +62,7 @@ async fn serve(
             tracing::info!("stopped");
             Ok(())
         }
-        name = signals.next() => {
+        name = signals.next_apart() => {
             tracing::warn!(signal = name, "exiting at once");
             process::exit(1);
         }
@@ -91,6 +96,18 @@ impl Signals {
             terminate: signal(SignalKind::terminate()).context("SIGTERM cannot be heard")?,
             interrupt: signal(SignalKind::interrupt()).context("SIGINT cannot be heard")?,
         })
+    }
+
+    /// The next signal that is not an echo of the one before: `timeout`, and shells, send the same
+    /// signal to a process and again to its group.
+    async fn next_apart(&mut self) -> &'static str {
+        let echoes_until = Instant::now() + ECHO;
+        loop {
+            let name = self.next().await;
+            if Instant::now() > echoes_until {
+                return name;
+            }
+        }
     }
 
     async fn next(&mut self) -> &'static str {

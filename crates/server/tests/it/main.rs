@@ -1,0 +1,6 @@
+//! A whole server in this process, or the real binary, driven from outside.
+
+mod cli;
+mod grpc;
+mod lifecycle;
+mod world;
