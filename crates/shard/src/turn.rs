@@ -10,7 +10,8 @@ use std::time::{Duration, Instant, SystemTime};
 use estrade_net::{Poller, Readiness, RecvBatch};
 use estrade_types::limits::COMMANDS_PER_TURN_MAX;
 use estrade_types::{
-    CloseReason, CommandId, DropReason, MonoTime, NtpTime, ShardCommand, ShardEvent, WallClock,
+    CloseReason, CommandId, CommandRefused, DropReason, MonoTime, NtpTime, ShardCommand,
+    ShardEvent, WallClock,
 };
 
 use crate::socket_sink::SocketSink;
@@ -159,13 +160,24 @@ impl Turns {
                 return false;
             }
             match self.commands.try_recv() {
-                Ok((id, command)) => self.guarded(now, |turns| {
-                    turns.engine.apply(now, id, command, &mut turns.sink);
-                }),
+                Ok((id, command)) => self.run_command(now, id, command),
                 Err(TryRecvError::Empty | TryRecvError::Disconnected) => return false,
             }
         }
         true
+    }
+
+    /// Applies a command. One that panics is acknowledged too, so that no call hangs on it; what it
+    /// worked on is closed and told by then.
+    fn run_command(&mut self, now: MonoTime, id: CommandId, command: ShardCommand) {
+        let is_done = self.guarded(now, |turns| {
+            turns.engine.apply(now, id, command, &mut turns.sink);
+        });
+        if !is_done {
+            let outcome = Err(CommandRefused::Invalid);
+            let event = ShardEvent::Applied { id, outcome };
+            self.engine.outbox_mut().push(event);
+        }
     }
 
     /// Reads what waits in the socket, up to a few batches. True when more may wait.
@@ -188,11 +200,13 @@ impl Turns {
         true
     }
 
-    /// Runs `work`; a panic in it costs what it worked on, not the shard.
-    fn guarded(&mut self, now: MonoTime, work: impl FnOnce(&mut Self)) {
-        if catch_unwind(AssertUnwindSafe(|| work(self))).is_err() {
+    /// Runs `work`; a panic in it costs what it worked on, not the shard. False after a panic.
+    fn guarded(&mut self, now: MonoTime, work: impl FnOnce(&mut Self)) -> bool {
+        let is_done = catch_unwind(AssertUnwindSafe(|| work(self))).is_ok();
+        if !is_done {
             self.engine.on_panic(now, &mut self.sink);
         }
+        is_done
     }
 
     fn keep_house(&mut self, now: MonoTime) {
@@ -233,9 +247,7 @@ impl Turns {
     /// Commands that came too late are refused, so that no call waits for ever.
     fn refuse_commands(&mut self, now: MonoTime) {
         while let Ok((id, command)) = self.commands.try_recv() {
-            self.guarded(now, |turns| {
-                turns.engine.apply(now, id, command, &mut turns.sink);
-            });
+            self.run_command(now, id, command);
         }
     }
 }

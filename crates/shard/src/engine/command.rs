@@ -179,6 +179,7 @@ impl Engine {
         let (Some(slot), Some(local_ice)) = (made, local_ice) else {
             return Err(CommandRefused::Full);
         };
+        self.current.session = Some(slot);
         let room = self.rooms.get_mut(room_slot);
         let room = room.ok_or(CommandRefused::UnknownRoom)?;
         let added = room.router.add_session(
