@@ -274,6 +274,24 @@ mod tests {
     }
 
     #[test]
+    fn every_metric_is_in_the_operators_table() {
+        let metrics = Metrics::new("0.0.0").unwrap();
+        metrics.observe_shard(&counters());
+        metrics.observe_call("GetRoom", CallOutcome("OK"), Duration::ZERO);
+        metrics.observe_join(LinkKind::Whip, JoinOutcome::Accepted);
+        let table = include_str!("../../../docs/OPERATIONS.md");
+        for line in metrics.encode().unwrap().lines() {
+            if let Some(family) = line.strip_prefix("# TYPE ") {
+                let name = family.split(' ').next().unwrap();
+                assert!(
+                    table.contains(&format!("`{name}`")),
+                    "no {name} in the table"
+                );
+            }
+        }
+    }
+
+    #[test]
     fn calls_and_joins_are_counted_by_their_closed_labels() {
         let metrics = Metrics::new("0.0.0").unwrap();
         metrics.observe_call("GetRoom", CallOutcome("OK"), Duration::from_millis(3));

@@ -30,8 +30,8 @@ pub(super) struct DevArgs {
     /// UDP port of the first media shard; 0 lets the system choose.
     #[arg(long, default_value_t = 7900, value_name = "PORT")]
     media_port: u16,
-    /// Address of the media sockets. Firefox sends no media to loopback: give it an address of this
-    /// machine.
+    /// Address of the media sockets: another one of this machine lets others on its network take
+    /// part, once they reach the page through a tunnel or a proxy.
     #[arg(long, default_value = "127.0.0.1", value_name = "IP")]
     media_ip: IpAddr,
     /// Media shards; 0 for one per core.
