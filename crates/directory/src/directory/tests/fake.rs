@@ -200,6 +200,11 @@ pub(super) fn mute(name: &str) -> Command {
     }
 }
 
+/// Lets virtual time pass.
+pub(super) async fn pass(span: Duration) {
+    drop(tokio::time::timeout(span, std::future::pending::<()>()).await);
+}
+
 /// The next notice; one must be on its way.
 pub(super) async fn notice(client: &mut Client) -> ClientNotice {
     let patience = Duration::from_secs(60);

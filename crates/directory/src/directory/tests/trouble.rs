@@ -33,7 +33,7 @@ async fn commands_that_a_full_shard_did_not_take_follow_in_order() {
     shard.take();
     shard.set(Mood::Full);
     let relief = async {
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        pass(Duration::from_millis(500)).await;
         assert!(shard.take().is_empty());
         shard.set(Mood::Answers);
     };
@@ -63,7 +63,7 @@ async fn a_refused_join_leaves_nobody_behind() {
         DirectoryError::Shard(CommandRefused::Full)
     );
     shard.set(Mood::Answers);
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    pass(Duration::from_secs(1)).await;
     assert!(directory.participant(&rid("r"), &pid("spk")).await.is_err());
     shard.set(Mood::Refuses(CommandRefused::Full));
     assert_eq!(
@@ -71,7 +71,7 @@ async fn a_refused_join_leaves_nobody_behind() {
         Err(DirectoryError::Shard(CommandRefused::Full))
     );
     shard.set(Mood::Answers);
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    pass(Duration::from_secs(1)).await;
     assert!(directory.create_room(create("s")).await.is_ok());
 }
 
@@ -86,7 +86,7 @@ async fn a_caller_that_gives_up_joining_leaves_nobody_behind() {
     assert!(given_up.is_err());
     shard.set(Mood::Answers);
     shard.catch_up();
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    pass(Duration::from_secs(1)).await;
     assert!(directory.participant(&rid("r"), &pid("lis")).await.is_err());
 }
 
@@ -145,7 +145,7 @@ async fn shutdown_tells_everybody_and_returns_when_they_have_heard() {
     let mut host = join(&directory, "host", Role::Host).await;
     let mut lis = join(&directory, "lis", Role::Listener).await;
     let readers = async {
-        tokio::time::sleep(Duration::from_secs(2)).await;
+        pass(Duration::from_secs(2)).await;
         let (host, lis) = (drain(&mut host).await, drain(&mut lis).await);
         let closed = ClientNotice::Closed(CloseReason::ServerShutdown);
         assert_eq!((host.last(), lis.last()), (Some(&closed), Some(&closed)));
