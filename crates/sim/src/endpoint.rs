@@ -34,7 +34,8 @@ use tap::{Repairs, Tap, Tapped};
 pub struct EndpointConfig {
     /// Its address.
     pub addr: SocketAddr,
-    /// The instant of [`MonoTime::ZERO`]; see [`crate::epoch`].
+    /// The instant of [`MonoTime::ZERO`]. Any will do, captured once by the test: the `rtc` crate
+    /// tells time in [`Instant`]s, of which only distances count.
     pub epoch: Instant,
     /// Fixes its SSRCs, first sequence numbers and timestamps.
     pub seed: u64,

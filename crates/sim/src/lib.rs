@@ -3,7 +3,7 @@
 //! A dev-dependency only. A [`World`] owns time: it holds [`Node`]s, each at one address, and the
 //! [`LinkConfig`]s between them, and steps to the earliest moment at which anything happens. One
 //! seed drives every link; it is printed when a test fails and `ESTRADE_SIM_SEED` replays it (see
-//! [`seed`]). No sockets, no sleeping, no clock.
+//! [`seed()`]). No sockets, no sleeping, no clock.
 //!
 //! [`RtcEndpoint`] is a client built on the `rtc` crate, an implementation of ICE, DTLS, SRTP and
 //! RTCP that is not ours: it publishes synthetic Opus and VP8 whose every packet can be recognized
@@ -29,5 +29,5 @@ pub use link::{LinkConfig, LinkCounters, Loss};
 pub use media::{AudioSource, MediaTag, VideoSource};
 pub use node::{Node, Outbox};
 pub use random::SimRandom;
-pub use seed::{SeedNote, epoch, seed};
+pub use seed::{SeedNote, seed};
 pub use world::{NodeId, World};

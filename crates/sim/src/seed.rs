@@ -1,7 +1,4 @@
-//! The seed of a run: where it comes from, how it is told, and the one instant that is borrowed
-//! from the real clock.
-
-use std::time::Instant;
+//! The seed of a run: where it comes from, and how it is told when the run fails.
 
 /// The variable that replays a run.
 const VARIABLE: &str = "ESTRADE_SIM_SEED";
@@ -19,15 +16,6 @@ pub fn seed(fixed: u64) -> u64 {
         Ok(text) => text.trim().parse().expect("ESTRADE_SIM_SEED is a number"),
         Err(_) => fixed,
     }
-}
-
-/// An origin for endpoints that tell time in [`Instant`]s: only distances from it ever count.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "an Instant can be had no other way; everything after it is virtual"
-)]
-pub fn epoch() -> Instant {
-    Instant::now()
 }
 
 /// Prints its seed when it is dropped by a failing test.
