@@ -203,4 +203,4 @@ fn bundle(
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -85,8 +85,8 @@ fn h264_rank(offered: &OfferedCodec) -> Option<u8> {
     let profile_penalty = match offered.parameter("profile-level-id") {
         None => 3,
         Some(profile) => {
-            let mut octets = profile.get(..4).map(|head| head.split_at(2)).into_iter();
-            let (profile_idc, profile_iop) = octets.next()?;
+            // By `get`: a character may span what should be two digits.
+            let (profile_idc, profile_iop) = (profile.get(..2)?, profile.get(2..4)?);
             let constraints = u8::from_str_radix(profile_iop, 16).ok()?;
             // constraint_set1_flag makes baseline constrained. RFC 6184 §8.1.
             match (profile_idc, constraints & 0x40 != 0) {

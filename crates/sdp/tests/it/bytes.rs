@@ -39,6 +39,8 @@ fn line() -> impl Strategy<Value = String> {
         any::<String>(),
         "[a-z]=[ -~]{0,40}",
         "a=(mid|rtpmap|fmtp|rtcp-fb|extmap|rid|simulcast|ssrc|ssrc-group|group|setup|fingerprint|ice-ufrag|ice-pwd):[ -~]{0,40}",
+        r"a=(rtpmap|fmtp|rtcp-fb|extmap|rid|simulcast|ssrc|setup|fingerprint):\PC{0,40}",
+        r"a=fmtp:(103|104|107|108|109|114|115) (profile-level-id|apt|packetization-mode)=\PC{0,8}",
         "m=(audio|video|application) [0-9]{1,6} [A-Z/]{1,20}( [0-9]{1,3}){0,4}",
         "[orz]=[0-9dhms -]{0,30}",
         "z=(1 é)+",
