@@ -38,7 +38,7 @@ export class StageView {
   #thumbnails = new Map();
   /** @type {string | null} */
   #pinned = null;
-  /** @type {MediaStream | null} */
+  /** Kept over redraws: a new element would flash. @type {HTMLVideoElement | null} */
   #selfView = null;
   #audienceTimer = 0;
 
@@ -57,7 +57,8 @@ export class StageView {
 
   /** Shows our own camera on our own tile. @param {MediaStreamTrack | null} track */
   showSelf(track) {
-    this.#selfView = track ? new MediaStream([track]) : null;
+    this.#selfView = track ? videoElement() : null;
+    if (this.#selfView && track) this.#selfView.srcObject = new MediaStream([track]);
     this.draw();
   }
 
@@ -88,9 +89,7 @@ export class StageView {
   #attachThumbnail(slot) {
     let video = this.#thumbnails.get(slot.id);
     if (video === undefined) {
-      video = /** @type {HTMLVideoElement} */ (
-        element("video", { autoplay: true, playsInline: true, muted: true })
-      );
+      video = videoElement();
       this.#thumbnails.set(slot.id, video);
     }
     attachVideo(video, slot);
@@ -137,16 +136,10 @@ export class StageView {
 
   /** @param {Participant} participant @param {boolean} isSelf */
   #face(participant, isSelf) {
-    if (isSelf && this.#selfView) {
-      const video = /** @type {HTMLVideoElement} */ (
-        element("video", { autoplay: true, playsInline: true, muted: true })
-      );
-      video.srcObject = this.#selfView;
-      return video;
-    }
+    if (isSelf && this.#selfView) return resumed(this.#selfView);
     for (const [slotId, video] of this.#thumbnails) {
       const slot = this.#room.slots.get(slotId);
-      if (slot?.participant === participant.id && slot.source === "camera") return video;
+      if (slot?.participant === participant.id && slot.source === "camera") return resumed(video);
     }
     const name = participant.name || participant.id;
     const face = element("div", { className: "avatar", textContent: initials(name) });
@@ -228,6 +221,22 @@ export class StageView {
     this.#pinned = id;
     this.draw();
   }
+}
+
+/** @returns {HTMLVideoElement} */
+function videoElement() {
+  const properties = { autoplay: true, playsInline: true, muted: true };
+  return /** @type {HTMLVideoElement} */ (element("video", properties));
+}
+
+/**
+ * An element that plays on although it is moved: taking it out of the page pauses it.
+ *
+ * @param {HTMLVideoElement} video
+ */
+function resumed(video) {
+  queueMicrotask(() => void video.play().catch(() => {}));
+  return video;
 }
 
 /**
