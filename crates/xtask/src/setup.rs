@@ -24,6 +24,7 @@ const PYTHON_PACKAGES: &[&str] = &[
     "aiortc==1.16.0",
     "av==18.1.0",
     "aiohttp==3.14.5",
+    "numpy==2.4.6",
     "grpcio==1.85.1",
     "grpcio-tools==1.85.1",
 ];

@@ -10,9 +10,9 @@ use estrade_types::Role;
 use futures_util::{SinkExt, StreamExt};
 use rtc::interceptor::Registry;
 use rtc::media_stream::MediaStreamTrack;
+use rtc::peer_connection::configuration::RTCConfigurationBuilder;
 use rtc::peer_connection::configuration::interceptor_registry::register_default_interceptors;
 use rtc::peer_connection::configuration::media_engine::{MIME_TYPE_OPUS, MediaEngine};
-use rtc::peer_connection::configuration::RTCConfigurationBuilder;
 use rtc::rtp_transceiver::rtp_sender::{
     RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters, RTCRtpEncodingParameters,
     RTCRtpHeaderExtensionCapability, RtpCodecKind,
@@ -30,6 +30,8 @@ use webrtc::peer_connection::{
     PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCIceGatheringState,
     RTCPeerConnectionState,
 };
+
+use crate::token::token;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 const AUDIO_LEVEL: &str = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
@@ -70,7 +72,11 @@ impl PeerConnectionEventHandler for Ears {
                     && let Some(&mark) = packet.payload.first()
                 {
                     let sequence_number = packet.header.sequence_number;
-                    let _gone = arrivals.send(Arrival { at: Instant::now(), mark, sequence_number });
+                    let _gone = arrivals.send(Arrival {
+                        at: Instant::now(),
+                        mark,
+                        sequence_number,
+                    });
                 }
             }
         });
@@ -92,13 +98,17 @@ struct Peer {
 
 impl Peer {
     async fn join(server: &Server, room: &str, identity: &str, role: Role, mark: u8) -> Self {
-        let token = server.dev_token(room, identity, role);
+        let token = token(room, identity, role);
         let url = format!("ws://{}/v1/connect?token={token}", server.http_addr());
         let (socket, _) = connect_async(url).await.expect("the WebSocket opens");
         let (arrived, arrivals) = mpsc::unbounded_channel();
         let (stated, mut states) = mpsc::unbounded_channel();
         let (gathered, mut gathering) = mpsc::unbounded_channel();
-        let ears = Ears { arrivals: arrived, states: stated, gathered };
+        let ears = Ears {
+            arrivals: arrived,
+            states: stated,
+            gathered,
+        };
         let connection = connection(ears).await;
         let track = outgoing();
         let receive = || {
@@ -109,31 +119,60 @@ impl Peer {
             })
         };
         for _ in 0..3 {
-            let added = connection.add_transceiver_from_kind(RtpCodecKind::Audio, receive()).await;
+            let added = connection
+                .add_transceiver_from_kind(RtpCodecKind::Audio, receive())
+                .await;
             added.expect("a slot");
         }
-        connection.add_track(Arc::clone(&track) as Arc<dyn TrackLocal>).await.expect("a microphone");
+        connection
+            .add_track(Arc::clone(&track) as Arc<dyn TrackLocal>)
+            .await
+            .expect("a microphone");
         let mut peer = Self {
-            socket, connection, track, arrivals, sequence_number: 1, mark, next_id: 1,
+            socket,
+            connection,
+            track,
+            arrivals,
+            sequence_number: 1,
+            mark,
+            next_id: 1,
         };
         peer.negotiate(&mut gathering).await;
         let connected = async {
-            while states.recv().await.expect("the connection lives") != RTCPeerConnectionState::Connected {}
+            while states.recv().await.expect("the connection lives")
+                != RTCPeerConnectionState::Connected
+            {}
         };
-        tokio::time::timeout(PATIENCE, connected).await.expect("the peer connects");
+        tokio::time::timeout(PATIENCE, connected)
+            .await
+            .expect("the peer connects");
         peer
     }
 
     async fn negotiate(&mut self, gathering: &mut mpsc::UnboundedReceiver<()>) {
         let offer = self.connection.create_offer(None).await.expect("an offer");
-        self.connection.set_local_description(offer).await.expect("a local description");
-        tokio::time::timeout(PATIENCE, gathering.recv()).await.expect("gathers in time");
+        self.connection
+            .set_local_description(offer)
+            .await
+            .expect("a local description");
+        tokio::time::timeout(PATIENCE, gathering.recv())
+            .await
+            .expect("gathers in time");
         let offer = self.connection.local_description().await.expect("an offer");
         // The library offers what it sends as sendrecv; we hold to the protocol's one direction.
-        let reply = self.request(json!({ "type": "offer", "sdp": one_way(&offer.sdp) })).await;
-        let sdp = reply["sdp"].as_str().unwrap_or_else(|| panic!("an answer: {reply}")).to_owned();
-        let answer = webrtc::peer_connection::RTCSessionDescription::answer(sdp).expect("an answer");
-        self.connection.set_remote_description(answer).await.expect("our answer is taken");
+        let reply = self
+            .request(json!({ "type": "offer", "sdp": one_way(&offer.sdp) }))
+            .await;
+        let sdp = reply["sdp"]
+            .as_str()
+            .unwrap_or_else(|| panic!("an answer: {reply}"))
+            .to_owned();
+        let answer =
+            webrtc::peer_connection::RTCSessionDescription::answer(sdp).expect("an answer");
+        self.connection
+            .set_remote_description(answer)
+            .await
+            .expect("our answer is taken");
     }
 
     /// Sends a request and waits for its answer.
@@ -141,10 +180,18 @@ impl Peer {
         let id = self.next_id;
         self.next_id += 1;
         message["id"] = json!(id);
-        self.socket.send(Message::text(message.to_string())).await.expect("the socket is open");
+        self.socket
+            .send(Message::text(message.to_string()))
+            .await
+            .expect("the socket is open");
         let answered = async {
             loop {
-                let reply = self.socket.next().await.expect("stays open").expect("a message");
+                let reply = self
+                    .socket
+                    .next()
+                    .await
+                    .expect("stays open")
+                    .expect("a message");
                 let Message::Text(text) = reply else { continue };
                 let reply: Value = serde_json::from_str(&text).expect("JSON");
                 if reply["id"] == json!(id) {
@@ -152,7 +199,9 @@ impl Peer {
                 }
             }
         };
-        tokio::time::timeout(PATIENCE, answered).await.expect("the server answers")
+        tokio::time::timeout(PATIENCE, answered)
+            .await
+            .expect("the server answers")
     }
 
     /// Sends one marked packet that claims to be loud.
@@ -166,11 +215,18 @@ impl Peer {
         packet.header.ssrc = SSRC;
         packet.payload = bytes::Bytes::from(vec![self.mark; 60]);
         let level = rtc::rtp::extension::audio_level_extension::AudioLevelExtension {
-            level: if self.sequence_number % 25 < 20 { 20 } else { 60 },
+            level: if self.sequence_number % 25 < 20 {
+                20
+            } else {
+                60
+            },
             voice: true,
         };
         let extension = rtc::rtp::extension::HeaderExtension::AudioLevel(level);
-        self.track.write_rtp_with_extensions(packet, &[extension]).await.expect("the packet leaves");
+        self.track
+            .write_rtp_with_extensions(packet, &[extension])
+            .await
+            .expect("the packet leaves");
     }
 
     fn drain(&mut self) -> Vec<Arrival> {
@@ -180,10 +236,17 @@ impl Peer {
 
 async fn connection(ears: Ears) -> Box<dyn PeerConnection> {
     let mut media = MediaEngine::default();
-    media.register_codec(opus(), RtpCodecKind::Audio).expect("Opus");
-    let level = RTCRtpHeaderExtensionCapability { uri: AUDIO_LEVEL.to_owned() };
-    media.register_header_extension(level, RtpCodecKind::Audio, None).expect("audio level");
-    let registry = register_default_interceptors(Registry::new(), &mut media).expect("interceptors");
+    media
+        .register_codec(opus(), RtpCodecKind::Audio)
+        .expect("Opus");
+    let level = RTCRtpHeaderExtensionCapability {
+        uri: AUDIO_LEVEL.to_owned(),
+    };
+    media
+        .register_header_extension(level, RtpCodecKind::Audio, None)
+        .expect("audio level");
+    let registry =
+        register_default_interceptors(Registry::new(), &mut media).expect("interceptors");
     let built = PeerConnectionBuilder::new()
         .with_configuration(RTCConfigurationBuilder::new().build())
         .with_media_engine(media)
@@ -206,7 +269,6 @@ fn opus() -> RTCRtpCodecParameters {
             rtcp_feedback: Vec::new(),
         },
         payload_type: 111,
-        ..Default::default()
     }
 }
 
@@ -217,7 +279,10 @@ fn outgoing() -> Arc<TrackLocalStaticRTP> {
         "microphone".to_owned(),
         RtpCodecKind::Audio,
         vec![RTCRtpEncodingParameters {
-            rtp_coding_parameters: RTCRtpCodingParameters { ssrc: Some(SSRC), ..Default::default() },
+            rtp_coding_parameters: RTCRtpCodingParameters {
+                ssrc: Some(SSRC),
+                ..Default::default()
+            },
             codec: opus().rtp_codec,
             ..Default::default()
         }],
@@ -229,9 +294,9 @@ fn one_way(sdp: &str) -> String {
 }
 
 async fn open() -> Server {
-    let mut config = Config::dev();
-    config.use_free_ports();
-    Server::start(config).await.expect("the server starts")
+    Server::start(Config::dev().on_any_ports())
+        .await
+        .expect("the server starts")
 }
 
 /// Everybody sends a packet every 20 ms until `until` is over.
@@ -255,11 +320,17 @@ async fn a_mute_is_silence_within_50_ms_of_its_acknowledgement() {
 
     talk(&mut [&mut ada], Duration::from_millis(1_000)).await;
     let before = listener.drain();
-    assert!(before.iter().filter(|each| each.mark == 2).count() > 20, "heard before: {before:?}");
-    assert!(before.windows(2).all(|pair| {
-        let [a, b] = pair else { return true };
-        b.sequence_number == a.sequence_number.wrapping_add(1)
-    }), "one continuous stream: {before:?}");
+    assert!(
+        before.iter().filter(|each| each.mark == 2).count() > 20,
+        "heard before: {before:?}"
+    );
+    assert!(
+        before.windows(2).all(|pair| {
+            let [a, b] = pair else { return true };
+            b.sequence_number == a.sequence_number.wrapping_add(1)
+        }),
+        "one continuous stream: {before:?}"
+    );
 
     // Ada keeps sending while she is muted, and after.
     let mut acknowledged = None;
@@ -267,21 +338,37 @@ async fn a_mute_is_silence_within_50_ms_of_its_acknowledgement() {
         ada.speak().await;
         if step == 10 {
             let reply = host
-                .request(json!({ "type": "mute", "participant": "ada", "kind": "audio", "lock": false }))
+                .request(
+                    json!({ "type": "mute", "participant": "ada", "kind": "audio", "lock": false }),
+                )
                 .await;
             assert_eq!(reply["type"], "ok", "{reply}");
             acknowledged = Some(Instant::now());
         }
-        tokio::time::timeout(Duration::from_millis(20), std::future::pending::<()>()).await.ok();
+        tokio::time::timeout(Duration::from_millis(20), std::future::pending::<()>())
+            .await
+            .ok();
     }
     let limit = acknowledged.expect("muted") + Duration::from_millis(50);
-    let late: Vec<_> = listener.drain().into_iter().filter(|each| each.at > limit).collect();
+    let late: Vec<_> = listener
+        .drain()
+        .into_iter()
+        .filter(|each| each.at > limit)
+        .collect();
     assert!(late.is_empty(), "heard after the mute: {late:?}");
 
-    let unmuted = ada.request(json!({ "type": "selfMute", "kind": "audio", "muted": false })).await;
-    assert_eq!(unmuted["type"], "ok", "a soft mute may be undone by its owner: {unmuted}");
+    let unmuted = ada
+        .request(json!({ "type": "selfMute", "kind": "audio", "muted": false }))
+        .await;
+    assert_eq!(
+        unmuted["type"], "ok",
+        "a soft mute may be undone by its owner: {unmuted}"
+    );
     talk(&mut [&mut ada], Duration::from_millis(800)).await;
-    assert!(listener.drain().iter().any(|each| each.mark == 2), "heard again");
+    assert!(
+        listener.drain().iter().any(|each| each.mark == 2),
+        "heard again"
+    );
     server.stop(Duration::from_secs(5)).await;
 }
 
@@ -292,10 +379,19 @@ async fn a_listener_that_sends_is_never_heard_and_nobody_hears_themselves() {
     let mut listener = Peer::join(&server, "listen", "mallory", Role::Listener, 7).await;
     let mut other = Peer::join(&server, "listen", "other", Role::Listener, 8).await;
 
-    talk(&mut [&mut host, &mut listener], Duration::from_millis(1_500)).await;
+    talk(
+        &mut [&mut host, &mut listener],
+        Duration::from_millis(1_500),
+    )
+    .await;
     let heard = other.drain();
     assert!(heard.iter().any(|each| each.mark == 1), "the host is heard");
     assert!(heard.iter().all(|each| each.mark == 1), "and nobody else");
-    assert!(host.drain().iter().all(|each| each.mark != 1 && each.mark != 7), "no echo, no listener");
+    assert!(
+        host.drain()
+            .iter()
+            .all(|each| each.mark != 1 && each.mark != 7),
+        "no echo, no listener"
+    );
     server.stop(Duration::from_secs(5)).await;
 }

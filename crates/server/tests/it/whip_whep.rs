@@ -7,6 +7,8 @@ use estrade_server::{Config, Server};
 use estrade_types::Role;
 use serde_json::Value;
 
+use crate::token::token;
+
 /// The Python of the tests' own environment, which `cargo xtask setup` makes.
 fn python() -> std::path::PathBuf {
     let venv = std::env::var_os("ESTRADE_TEST_VENV").map_or_else(
@@ -14,22 +16,29 @@ fn python() -> std::path::PathBuf {
         std::path::PathBuf::from,
     );
     let python = venv.join("bin/python3");
-    assert!(python.exists(), "{} is missing: run `cargo xtask setup`", python.display());
+    assert!(
+        python.exists(),
+        "{} is missing: run `cargo xtask setup`",
+        python.display()
+    );
     python
 }
 
 async fn publish_and_play(codec: &str) -> Value {
-    let mut config = Config::dev();
-    config.use_free_ports();
-    let server = Server::start(config).await.expect("the server starts");
+    let server = Server::start(Config::dev().on_any_ports())
+        .await
+        .expect("the server starts");
     let room = format!("whip-{}", codec.to_lowercase());
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peers/whip_whep.py");
     let output = tokio::process::Command::new(python())
         .arg(script)
         .args(["--url", &format!("http://{}", server.http_addr())])
         .args(["--room", &room, "--codec", codec])
-        .args(["--publisher-token", &server.dev_token(&room, "publisher", Role::Speaker)])
-        .args(["--player-token", &server.dev_token(&room, "player", Role::Listener)])
+        .args([
+            "--publisher-token",
+            &token(&room, "publisher", Role::Speaker),
+        ])
+        .args(["--player-token", &token(&room, "player", Role::Listener)])
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
         .kill_on_drop(true)
@@ -37,7 +46,11 @@ async fn publish_and_play(codec: &str) -> Value {
         .await
         .expect("Python runs");
     server.stop(Duration::from_secs(5)).await;
-    assert!(output.status.success(), "the script failed: {}", output.status);
+    assert!(
+        output.status.success(),
+        "the script failed: {}",
+        output.status
+    );
     let text = String::from_utf8(output.stdout).expect("text");
     serde_json::from_str(text.trim()).unwrap_or_else(|error| panic!("{error}: {text}"))
 }
@@ -45,10 +58,16 @@ async fn publish_and_play(codec: &str) -> Value {
 fn assert_content(played: &Value) {
     assert!(played["audio_frames"].as_u64() > Some(100), "{played}");
     assert!(played["video_frames"].as_u64() > Some(30), "{played}");
-    assert!(played["loudest"].as_u64() > Some(2_000), "the tone is heard: {played}");
+    assert!(
+        played["loudest"].as_u64() > Some(2_000),
+        "the tone is heard: {played}"
+    );
     let blue = played["color"][2].as_u64();
     let red = played["color"][0].as_u64();
-    assert!(blue > Some(180) && red < Some(60), "the picture is blue: {played}");
+    assert!(
+        blue > Some(180) && red < Some(60),
+        "the picture is blue: {played}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

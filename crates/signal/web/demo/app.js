@@ -22,7 +22,10 @@ const REASONS = {
 
 /** @param {string} token */
 async function enter(token) {
-  const room = await connect({ token, thumbnails: 4 });
+  // `?codec=H264` prefers a codec for what we send.
+  const codec = new URLSearchParams(location.search).get("codec");
+  const videoCodec = codec === "H264" || codec === "VP8" ? codec : undefined;
+  const room = await connect({ token, thumbnails: 4, videoCodec });
   // For people at the console, and for tests: the page is a demo of the SDK.
   Object.assign(window, { room });
   byId("lobby").hidden = true;

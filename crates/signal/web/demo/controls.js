@@ -126,8 +126,13 @@ export class Controls {
     const { room } = claimsOf(this.#token);
     const token = await developmentToken({ room, role: "listener", name: "Guest", identity: identityFor("guest") });
     const link = `${location.origin}/#token=${token}`;
-    await navigator.clipboard.writeText(link);
-    flash("Invite link copied: it lets one listener in.");
+    try {
+      await navigator.clipboard.writeText(link);
+      flash("Invite link copied: it lets one listener in.");
+    } catch {
+      // No clipboard without https or permission: the person copies it by hand.
+      prompt("Invite link: it lets one listener in.", link);
+    }
   }
 
   async #say() {
@@ -135,6 +140,8 @@ export class Controls {
     const text = input.value.trim();
     if (text === "") return;
     await this.#room.sendData("chat", text);
+    // The server does not send our own words back.
+    this.#view.say(this.#room.participant, text);
     input.value = "";
   }
 

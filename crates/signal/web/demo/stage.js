@@ -208,9 +208,13 @@ export class StageView {
 
   /** @param {{ from: string | null, topic: string, payload: string }} message */
   #onData({ from, topic, payload }) {
-    if (topic !== "chat") return;
+    if (topic === "chat") this.say(from, payload);
+  }
+
+  /** Adds a line to the chat. @param {string | null} from @param {string} text */
+  say(from, text) {
     const author = element("b", { textContent: from ? nameOf(this.#room, from) : "Room" });
-    const line = element("li", {}, [author, payload]);
+    const line = element("li", {}, [author, text]);
     byId("chat-log").append(line);
     line.scrollIntoView({ block: "end" });
   }

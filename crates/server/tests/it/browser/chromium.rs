@@ -52,7 +52,9 @@ impl Chromedriver {
             .process_group(0)
             .spawn()
             .unwrap_or_else(|error| {
-                panic!("chromedriver: {error}\nRun `cargo xtask setup` to install what the tests need.")
+                panic!(
+                    "chromedriver: {error}\nRun `cargo xtask setup` to install what the tests need."
+                )
             });
         let output = BufReader::new(process.stdout.take().expect("its output is piped"));
         let port = output
@@ -63,7 +65,10 @@ impl Chromedriver {
                 rest.trim_end_matches('.').trim().parse::<u16>().ok()
             })
             .expect("chromedriver says its port");
-        Self { process, address: format!("http://127.0.0.1:{port}") }
+        Self {
+            process,
+            address: format!("http://127.0.0.1:{port}"),
+        }
     }
 
     /// Opens a browser whose microphone and camera play `material`.
@@ -74,15 +79,23 @@ impl Chromedriver {
         if let Some(material) = material {
             let audio = material.audio(folder);
             let video = material.video(folder);
-            flags.push(format!("--use-file-for-fake-audio-capture={}", audio.display()));
-            flags.push(format!("--use-file-for-fake-video-capture={}", video.display()));
+            flags.push(format!(
+                "--use-file-for-fake-audio-capture={}",
+                audio.display()
+            ));
+            flags.push(format!(
+                "--use-file-for-fake-video-capture={}",
+                video.display()
+            ));
         }
         let capabilities = json!({
             "browserName": "chrome",
             "goog:chromeOptions": { "args": flags },
             "goog:loggingPrefs": { "browser": "ALL" },
         });
-        let serde_json::Value::Object(capabilities) = capabilities else { unreachable!() };
+        let serde_json::Value::Object(capabilities) = capabilities else {
+            unreachable!()
+        };
         ClientBuilder::new(HttpConnector::new())
             .capabilities(capabilities)
             .connect(&self.address)

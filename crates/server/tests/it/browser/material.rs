@@ -18,9 +18,24 @@ pub(crate) struct Material {
 
 /// Far apart in color and pitch, and no pilot a multiple of another.
 pub(crate) const MATERIALS: [Material; 3] = [
-    Material { color: "red", rgb: [255, 0, 0], voice: "en-us+m3", pilot_hz: 3_100 },
-    Material { color: "lime", rgb: [0, 255, 0], voice: "en-gb+f2", pilot_hz: 4_300 },
-    Material { color: "blue", rgb: [0, 0, 255], voice: "en+m7", pilot_hz: 5_300 },
+    Material {
+        color: "red",
+        rgb: [255, 0, 0],
+        voice: "en-us+m3",
+        pilot_hz: 3_100,
+    },
+    Material {
+        color: "lime",
+        rgb: [0, 255, 0],
+        voice: "en-gb+f2",
+        pilot_hz: 4_300,
+    },
+    Material {
+        color: "blue",
+        rgb: [0, 0, 255],
+        voice: "en+m7",
+        pilot_hz: 5_300,
+    },
 ];
 
 const SPEECH: &str = "The stage is small and the audience is large. Whoever speaks is heard by \
@@ -30,28 +45,40 @@ const SPEECH: &str = "The stage is small and the audience is large. Whoever spea
 impl Material {
     /// The microphone's file: 48 kHz mono, made once.
     pub(crate) fn audio(&self, folder: &Path) -> PathBuf {
-        let file = folder.join(format!("{}.wav", self.color));
-        if !file.exists() {
-            let speech = folder.join(format!("{}-speech.wav", self.color));
-            run(Command::new("espeak-ng").args(["-v", self.voice, "-a", "180", "-w"]).arg(&speech).arg(SPEECH));
+        let speech = made(folder.join(format!("{}-speech.wav", self.color)), |file| {
+            run(Command::new("espeak-ng")
+                .args(["-v", self.voice, "-a", "180", "-w"])
+                .arg(file)
+                .arg(SPEECH));
+        });
+        made(folder.join(format!("{}.wav", self.color)), |file| {
             let pilot = format!("sine=frequency={}:sample_rate=48000", self.pilot_hz);
-            let mix = "[1]volume=0.6[p];[0]aresample=48000,silenceremove=1:0:-50dB[s];\
+            let mix = "[1]volume=0.25[p];[0]aresample=48000,silenceremove=1:0:-50dB[s];\
                        [s][p]amix=inputs=2:duration=shortest:normalize=0";
-            run(ffmpeg().arg("-i").arg(&speech).args(["-f", "lavfi", "-i", &pilot])
-                .args(["-filter_complex", mix, "-ac", "1", "-ar", "48000"]).arg(&file));
-        }
-        file
+            run(ffmpeg()
+                .arg("-i")
+                .arg(&speech)
+                .args(["-f", "lavfi", "-i", &pilot, "-filter_complex", mix])
+                .args(["-ac", "1", "-ar", "48000"])
+                .arg(file));
+        })
     }
 
     /// The camera's file: 640x360 at 15 frames a second, with a little motion so that encoders work.
     pub(crate) fn video(&self, folder: &Path) -> PathBuf {
-        let file = folder.join(format!("{}.mjpeg", self.color));
-        if !file.exists() {
-            let source = format!("color=c={}:s=640x360:r=15:d=2", self.color);
-            let motion = "drawbox=x='mod(n*12,600)':y=8:w=24:h=24:color=white:t=fill";
-            run(ffmpeg().args(["-f", "lavfi", "-i", &source, "-vf", motion, "-q:v", "3"]).arg(&file));
-        }
-        file
+        made(folder.join(format!("{}.mjpeg", self.color)), |file| {
+            let picture = format!("color=c={}:s=640x360:r=15:d=2", self.color);
+            let mover = "color=c=white:s=24x24:r=15:d=2";
+            run(ffmpeg()
+                .args(["-f", "lavfi", "-i", &picture, "-f", "lavfi", "-i", mover])
+                .args([
+                    "-filter_complex",
+                    "[0][1]overlay=x='mod(n*12\\,600)':y=8",
+                    "-q:v",
+                    "3",
+                ])
+                .arg(file));
+        })
     }
 }
 
@@ -59,6 +86,20 @@ fn ffmpeg() -> Command {
     let mut command = Command::new("ffmpeg");
     command.args(["-hide_banner", "-loglevel", "error", "-y"]);
     command
+}
+
+/// Makes a file whole or not at all: a broken run leaves nothing that looks finished.
+fn made(file: PathBuf, make: impl FnOnce(&Path)) -> PathBuf {
+    if !file.exists() {
+        let name = file
+            .file_name()
+            .and_then(|name| name.to_str())
+            .unwrap_or_default();
+        let unfinished = file.with_file_name(format!("{}-{name}", std::process::id()));
+        make(&unfinished);
+        std::fs::rename(&unfinished, &file).expect("the file can be put in place");
+    }
+    file
 }
 
 fn run(command: &mut Command) {

@@ -29,12 +29,27 @@ impl Person {
         material: Option<Material>,
     ) -> Self {
         browser.goto(link).await.expect("the page loads");
-        let person = Self { identity: identity.to_owned(), material, browser };
-        let button = person.browser.find(Locator::Css("#join button")).await.expect("a join button");
+        let person = Self {
+            identity: identity.to_owned(),
+            material,
+            browser,
+        };
+        let button = person
+            .browser
+            .find(Locator::Css("#join button"))
+            .await
+            .expect("a join button");
         button.click().await.expect("the button can be pressed");
-        person.until("is in the room", "return window.room?.peerConnection?.connectionState === 'connected'").await;
+        person
+            .until(
+                "is in the room",
+                "return window.room?.peerConnection?.connectionState === 'connected'",
+            )
+            .await;
         person.probe().await;
-        person.run("room.peerConnection.addEventListener('negotiationneeded', () => negotiations++)").await;
+        person
+            .run("room.peerConnection.addEventListener('negotiationneeded', () => negotiations++)")
+            .await;
         person
     }
 
@@ -46,12 +61,19 @@ impl Person {
         material: Option<Material>,
     ) -> Self {
         browser.goto(link).await.expect("the page loads");
-        Self { identity: identity.to_owned(), material, browser }
+        Self {
+            identity: identity.to_owned(),
+            material,
+            browser,
+        }
     }
 
     /// Runs a classic script in the page.
     pub(crate) async fn inject(&self, script: &str) {
-        self.browser.execute(script, Vec::new()).await.expect("a script runs");
+        self.browser
+            .execute(script, Vec::new())
+            .await
+            .expect("a script runs");
     }
 
     /// Puts the tests' eyes and ears on the page.
@@ -65,8 +87,16 @@ impl Person {
             "const done = arguments[0]; (async () => {{ {script} }})().then(\
              (value) => done({{ value: value ?? null }}), (error) => done({{ error: String(error?.stack ?? error) }}));"
         );
-        let outcome = self.browser.execute_async(&wrapped, Vec::new()).await.expect("a script runs");
-        assert!(outcome.get("error").is_none(), "{}: {script}\n{outcome}", self.identity);
+        let outcome = self
+            .browser
+            .execute_async(&wrapped, Vec::new())
+            .await
+            .expect("a script runs");
+        assert!(
+            outcome.get("error").is_none(),
+            "{}: {script}\n{outcome}",
+            self.identity
+        );
         outcome.get("value").cloned().unwrap_or(Value::Null)
     }
 
@@ -90,13 +120,22 @@ impl Person {
         let started = Instant::now();
         loop {
             // The pause is the page's: it keeps the asking from slowing what is asked about.
-            let value = self.run(&format!("await new Promise((r) => setTimeout(r, 40)); {script}")).await;
+            let value = self
+                .run(&format!(
+                    "await new Promise((r) => setTimeout(r, 40)); {script}"
+                ))
+                .await;
             if pleases(&value) {
                 return started.elapsed();
             }
             if started.elapsed() > PATIENCE {
-                let log = self.run("return document.body.innerText.slice(0, 600)").await;
-                panic!("{} never {what}; last seen {value}; the page says {log}", self.identity);
+                let log = self
+                    .run("return document.body.innerText.slice(0, 600)")
+                    .await;
+                panic!(
+                    "{} never {what}; last seen {value}; the page says {log}",
+                    self.identity
+                );
             }
         }
     }
@@ -114,25 +153,41 @@ impl Person {
     /// Waits until exactly these pilots are heard.
     pub(crate) async fn hears(&self, pilots: &[u32]) -> Duration {
         let script = "return await probe.pilots([3100, 4300, 5300])";
-        self.until_with(&format!("hears {pilots:?}"), script, |heard| heard == &json!(pilots)).await
+        self.until_with(&format!("hears {pilots:?}"), script, |heard| {
+            heard == &json!(pilots)
+        })
+        .await
     }
 
     /// Waits until the main picture has the color of `whom`.
     pub(crate) async fn sees(&self, whom: &Self) -> Duration {
         let rgb = whom.material.expect("has a camera").rgb;
         let what = format!("sees {}", whom.identity);
-        self.until_with(&what, "return probe.picture()", |seen| is_color(seen, rgb)).await
+        self.until_with(&what, "return probe.picture()", |seen| is_color(seen, rgb))
+            .await
     }
 
     /// How often the browser wanted to negotiate again.
     pub(crate) async fn negotiations(&self) -> u64 {
-        self.run("return negotiations").await.as_u64().unwrap_or(u64::MAX)
+        self.run("return negotiations")
+            .await
+            .as_u64()
+            .unwrap_or(u64::MAX)
     }
 
     /// Presses a button of the page.
     pub(crate) async fn press(&self, css: &str) {
-        let button = self.browser.wait().at_most(PATIENCE).for_element(Locator::Css(css)).await;
-        button.unwrap_or_else(|_| panic!("{css} is on the page")).click().await.expect("can be pressed");
+        let button = self
+            .browser
+            .wait()
+            .at_most(PATIENCE)
+            .for_element(Locator::Css(css))
+            .await;
+        button
+            .unwrap_or_else(|_| panic!("{css} is on the page"))
+            .click()
+            .await
+            .expect("can be pressed");
     }
 
     /// A PNG of the page.
@@ -148,7 +203,9 @@ impl Person {
 
 /// Whether an average color is nearer to `rgb` than compression and the white box explain away.
 fn is_color(seen: &Value, rgb: [u8; 3]) -> bool {
-    let Some(seen) = seen.as_array() else { return false };
+    let Some(seen) = seen.as_array() else {
+        return false;
+    };
     seen.iter().zip(rgb).all(|(seen, wanted)| {
         let distance = seen.as_f64().unwrap_or(f64::MAX) - f64::from(wanted);
         distance.abs() < 70.0

@@ -9,12 +9,15 @@ use estrade_types::Role;
 use super::chromium::Chromedriver;
 use super::material::Material;
 use super::person::Person;
+use crate::token::token;
 
 /// A server in this process, with a room to meet in.
 #[derive(Debug)]
 pub(crate) struct Studio {
     pub(crate) server: Server,
     pub(crate) room: String,
+    /// What stands between the page's path and its token: `?codec=H264`.
+    pub(crate) query: &'static str,
     driver: Option<Chromedriver>,
 }
 
@@ -26,22 +29,34 @@ impl Studio {
 
     /// As [`Self::open`], with media at another address of this machine.
     pub(crate) async fn open_at(room: &str, media: IpAddr) -> Self {
-        let mut config = Config::dev();
-        config.use_free_ports();
+        let mut config = Config::dev().on_any_ports();
         config.media.bind = media;
-        config.media.advertise_ips = vec![media];
         let server = Server::start(config).await.expect("the server starts");
-        Self { server, room: room.to_owned(), driver: None }
+        Self {
+            server,
+            room: room.to_owned(),
+            query: "",
+            driver: None,
+        }
     }
 
     /// An invite link.
     pub(crate) fn link(&self, identity: &str, role: Role) -> String {
-        let token = self.server.dev_token(&self.room, identity, role);
-        format!("http://{}/#token={token}", self.server.http_addr())
+        let token = token(&self.room, identity, role);
+        format!(
+            "http://{}/{}#token={token}",
+            self.server.http_addr(),
+            self.query
+        )
     }
 
     /// Somebody opens the page in Chromium and joins.
-    pub(crate) async fn join(&mut self, identity: &str, role: Role, material: Option<Material>) -> Person {
+    pub(crate) async fn join(
+        &mut self,
+        identity: &str,
+        role: Role,
+        material: Option<Material>,
+    ) -> Person {
         let folder = scratch();
         let driver = self.driver.get_or_insert_with(Chromedriver::start);
         let browser = driver.browser(material, &folder).await;
@@ -52,7 +67,13 @@ impl Studio {
     pub(crate) async fn visit(&mut self, identity: &str, material: Option<Material>) -> Person {
         let driver = self.driver.get_or_insert_with(Chromedriver::start);
         let browser = driver.browser(material, &scratch()).await;
-        Person::visit(browser, &format!("http://{}/", self.server.http_addr()), identity, material).await
+        Person::visit(
+            browser,
+            &format!("http://{}/", self.server.http_addr()),
+            identity,
+            material,
+        )
+        .await
     }
 }
 
