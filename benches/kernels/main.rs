@@ -5,13 +5,18 @@
 
 mod forward;
 mod packets;
+mod room;
 mod srtp;
 mod timing;
 
 #[expect(clippy::print_stdout, reason = "the table is what the program is for")]
 fn main() {
     println!("{:<52} {:>10}", "kernel", "ns/packet");
-    for (name, ns) in srtp::run().into_iter().chain(forward::run()) {
+    for (name, ns) in srtp::run()
+        .into_iter()
+        .chain(forward::run())
+        .chain(room::run())
+    {
         println!("{name:<52} {ns:>10.1}");
     }
 }
