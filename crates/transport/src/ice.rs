@@ -5,8 +5,14 @@
 //! it by USE-CANDIDATE. The latest choice wins, so that a phone which moves from one network to
 //! another is followed without a restart.
 //!
+//! A NAT that rebinds moves an endpoint which does not know of it: its checks come from elsewhere
+//! and choose nothing, as the choice was made before. Such an endpoint is followed when the address
+//! it was heard from falls silent while another one is being checked.
+//!
 //! Invariants: an unauthenticated datagram changes nothing; a transaction that was seen before
-//! changes nothing either, so that a request captured and sent again from elsewhere moves no media.
+//! proves no address and renews no consent, so that a request captured and sent again from
+//! elsewhere moves no media. Media never moves because of media, and never moves away from an
+//! address that is being heard from unless the endpoint nominates another.
 
 mod credentials;
 
@@ -32,6 +38,17 @@ const TRANSACTIONS_MAX: usize = 64;
 const REPLIES_MAX: usize = 16;
 /// Consent lapses this long after the last proof that the endpoint is there. RFC 7675 §5.1.
 const CONSENT_LIFETIME: Duration = Duration::from_secs(30);
+/// The selected address gives way to another after this long without a sign of the endpoint.
+///
+/// Longer than the pauses of an endpoint that is there (it reports on what it receives about every
+/// second, and checks every 2 to 6), shorter than the 5 s after which endpoints show their users
+/// that the connection is disturbed. Where a check comes late, the move is as late as the check.
+const SILENCE_MAX: Duration = Duration::from_secs(4);
+/// How long a check from elsewhere waits for the selected address to contradict it.
+///
+/// Whoever sees the endpoint's checks pass can send a copy that arrives first, from an address of
+/// its own; the original comes right behind and shows that the endpoint has not moved.
+const CONTEST_TIME: Duration = Duration::from_millis(500);
 
 /// What an authenticated check changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,7 +71,11 @@ pub(crate) struct IceLite {
     selected: Option<SocketAddr>,
     transactions: Transactions,
     replies: VecDeque<Reply>,
+    /// The last proof that the endpoint is at the selected address.
     consent_at: MonoTime,
+    /// The last sign from there: also a repeated request, which renews no consent, as anybody could
+    /// forge its source and so keep us sending, but speaks against a move.
+    heard_at: MonoTime,
 }
 
 /// An address the endpoint proved to receive at. Our side of the pair is the shard's one socket.
@@ -62,6 +83,14 @@ pub(crate) struct IceLite {
 struct Tuple {
     addr: SocketAddr,
     checked_at: MonoTime,
+}
+
+/// An address that was checked since the selected one was last heard from.
+#[derive(Clone, Copy, Debug)]
+struct Challenger {
+    tuple: Tuple,
+    /// When media moves to it, unless the selected address is heard from before.
+    wins_at: MonoTime,
 }
 
 impl IceLite {
@@ -75,6 +104,7 @@ impl IceLite {
             transactions: Transactions::default(),
             replies: VecDeque::with_capacity(4),
             consent_at: now,
+            heard_at: now,
         }
     }
 
@@ -109,6 +139,9 @@ impl IceLite {
         }
         self.answer(ReplyKind::Success, &request, from);
         if is_repeated {
+            if self.selected == Some(from) {
+                self.heard_at = self.heard_at.max(now);
+            }
             return Ok(StunReply::default());
         }
         self.transactions.push(request.transaction);
@@ -120,9 +153,30 @@ impl IceLite {
         self.next = Some(Credentials::new(local, remote));
     }
 
-    /// The endpoint proved by other means (an authenticated packet) that it is there.
-    pub(crate) fn on_alive(&mut self, now: MonoTime) {
-        self.consent_at = self.consent_at.max(now);
+    /// The endpoint sent something authentic other than a check. It counts for the selected address
+    /// alone: what comes from elsewhere does not show that media arrives where it goes.
+    pub(crate) fn on_alive(&mut self, now: MonoTime, from: SocketAddr) {
+        if self.selected == Some(from) {
+            self.consent_at = self.consent_at.max(now);
+            self.heard_at = self.heard_at.max(now);
+        }
+    }
+
+    /// Follows an endpoint that has moved without knowing, once that is due.
+    pub(crate) fn on_timeout(&mut self, now: MonoTime) {
+        if let Some(Challenger { tuple, wins_at }) = self.challenger()
+            && wins_at <= now
+        {
+            self.selected = Some(tuple.addr);
+            self.consent_at = self.consent_at.max(tuple.checked_at);
+            self.heard_at = now;
+        }
+    }
+
+    /// When [`Self::on_timeout`] is next due. Whatever the endpoint sends from the selected address
+    /// only makes it later; a check from elsewhere may make it sooner.
+    pub(crate) fn next_deadline(&self) -> Option<MonoTime> {
+        self.challenger().map(|challenger| challenger.wins_at)
     }
 
     /// The next answer, as long as it fits.
@@ -193,10 +247,20 @@ impl IceLite {
             self.selected = Some(from);
             reply.nominated = true;
         }
-        if self.selected == Some(from) {
-            self.on_alive(now);
-        }
+        self.on_alive(now, from);
         reply
+    }
+
+    fn challenger(&self) -> Option<Challenger> {
+        let selected = self.selected?;
+        let tuple = *self
+            .tuples
+            .iter()
+            .filter(|tuple| tuple.addr != selected && tuple.checked_at > self.heard_at)
+            .max_by_key(|tuple| tuple.checked_at)?;
+        let silent_at = self.heard_at.plus(SILENCE_MAX);
+        let wins_at = silent_at.max(tuple.checked_at.plus(CONTEST_TIME));
+        Some(Challenger { tuple, wins_at })
     }
 
     /// Gives up the address checked longest ago, but never the one media goes to.

@@ -154,7 +154,7 @@ impl Transport {
             return Err(DropReason::DtlsNotValidated);
         }
         match self.dtls.on_datagram(now, datagram)? {
-            Some(DtlsEvent::Connected(keys)) => self.connect(now, &keys),
+            Some(DtlsEvent::Connected(keys)) => self.connect(now, from, &keys),
             Some(DtlsEvent::Failed) => self.end(CloseReason::HandshakeFailed),
             Some(DtlsEvent::ClosedByEndpoint) => self.end(CloseReason::ClosedByEndpoint),
             None => {}
@@ -163,6 +163,8 @@ impl Transport {
     }
 
     /// Opens an SRTP packet in place; returns the plain length. RFC 3711 §3.3.
+    ///
+    /// Renews consent if `from` is [`Self::remote_addr`].
     ///
     /// # Errors
     ///
@@ -173,17 +175,20 @@ impl Transport {
     pub fn unprotect_rtp(
         &mut self,
         now: MonoTime,
+        from: SocketAddr,
         datagram: &mut [u8],
     ) -> Result<usize, DropReason> {
         let State::Connected(srtp) = &mut self.state else {
             return Err(DropReason::NotConnected);
         };
         let len = srtp.rx.open_rtp(datagram)?;
-        self.ice.on_alive(now);
+        self.ice.on_alive(now, from);
         Ok(len)
     }
 
     /// Opens an SRTCP compound in place; returns the plain length. RFC 3711 §3.4.
+    ///
+    /// Renews consent if `from` is [`Self::remote_addr`].
     ///
     /// # Errors
     ///
@@ -191,13 +196,14 @@ impl Transport {
     pub fn unprotect_rtcp(
         &mut self,
         now: MonoTime,
+        from: SocketAddr,
         datagram: &mut [u8],
     ) -> Result<usize, DropReason> {
         let State::Connected(srtp) = &mut self.state else {
             return Err(DropReason::NotConnected);
         };
         let len = srtp.rx.open_rtcp(datagram)?;
-        self.ice.on_alive(now);
+        self.ice.on_alive(now, from);
         Ok(len)
     }
 
@@ -255,9 +261,10 @@ impl Transport {
         self.event.take()
     }
 
-    /// Does what is due at `now`.
+    /// Does what is due at `now`; [`Self::remote_addr`] may change by it.
     pub fn on_timeout(&mut self, now: MonoTime) {
         self.now = now;
+        self.ice.on_timeout(now);
         match self.state {
             State::Closed => {}
             State::Connecting { until } if until <= now => self.end(CloseReason::ConnectTimeout),
@@ -273,7 +280,7 @@ impl Transport {
     /// Replaces the credentials. RFC 8445 §9.
     ///
     /// The old ones are answered, and media flows, until the first check under the new ones; media
-    /// moves when that endpoint nominates an address.
+    /// moves when that endpoint nominates an address, or falls silent on the one it has.
     pub fn restart_ice(&mut self, remote: &IceCredentials, local: &IceCredentials) {
         self.ice.restart(local, remote);
     }
@@ -287,16 +294,17 @@ impl Transport {
 
     /// When [`Self::on_timeout`] is next due; `None` once closed.
     pub fn next_deadline(&self) -> Option<MonoTime> {
-        match self.state {
-            State::Closed => None,
-            State::Connecting { until } => {
-                Some(self.dtls.next_deadline().map_or(until, |at| at.min(until)))
-            }
-            State::Connected(_) => Some(self.ice.consent_until()),
-        }
+        let (until, dtls) = match self.state {
+            State::Closed => return None,
+            State::Connecting { until } => (until, self.dtls.next_deadline()),
+            State::Connected(_) => (self.ice.consent_until(), None),
+        };
+        let soonest = |until: MonoTime, at: Option<MonoTime>| at.map_or(until, |at| at.min(until));
+        Some(soonest(soonest(until, dtls), self.ice.next_deadline()))
     }
 
-    /// Where media goes: the address of the latest authenticated nomination.
+    /// Where media goes: the address of the latest authenticated nomination, or one that was
+    /// checked after that had fallen silent.
     pub const fn remote_addr(&self) -> Option<SocketAddr> {
         self.ice.selected()
     }
@@ -319,14 +327,14 @@ impl Transport {
         }
     }
 
-    fn connect(&mut self, now: MonoTime, keys: &SrtpKeys) {
+    fn connect(&mut self, now: MonoTime, from: SocketAddr, keys: &SrtpKeys) {
         let SrtpKeys { profile, rx, tx } = keys;
         let crypto = self.dtls.crypto();
         let rx = SrtpRx::new(*profile, rx, crypto);
         let tx = SrtpTx::new(*profile, tx, crypto);
         match (rx, tx) {
             (Some(rx), Some(tx)) => {
-                self.ice.on_alive(now);
+                self.ice.on_alive(now, from);
                 self.state = State::Connected(Box::new(Srtp { rx, tx }));
                 self.event = Some(TransportEvent::Connected);
             }

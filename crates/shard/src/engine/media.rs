@@ -22,7 +22,7 @@ impl Engine {
         let session = self.sessions.get_mut(slot);
         let session = session.ok_or(DropReason::UnknownSource)?;
         self.current.session = Some(slot);
-        let len = session.transport.unprotect_rtp(now, datagram)?;
+        let len = session.transport.unprotect_rtp(now, from, datagram)?;
         let packet = datagram.get(..len).unwrap_or_default();
         let (room_slot, streams) = (session.room, session.streams);
         let room = self.rooms.get_mut(room_slot);
@@ -49,7 +49,7 @@ impl Engine {
         let session = self.sessions.get_mut(slot);
         let session = session.ok_or(DropReason::UnknownSource)?;
         self.current.session = Some(slot);
-        let len = session.transport.unprotect_rtcp(now, datagram)?;
+        let len = session.transport.unprotect_rtcp(now, from, datagram)?;
         let compound = datagram.get(..len).unwrap_or_default();
         let (room_slot, streams) = (session.room, session.streams);
         let room = self.rooms.get_mut(room_slot);

@@ -14,6 +14,8 @@ mod hostile;
 #[cfg(test)]
 mod media;
 #[cfg(test)]
+mod moves;
+#[cfg(test)]
 mod no_alloc;
 #[cfg(test)]
 mod scenario;

@@ -11,14 +11,14 @@ use estrade_types::{
 use crate::bench::{ROOM, key};
 use crate::stage::{Guest, Stage, sources_in_order, streams_of};
 
-const MIC: SlotId = SlotId::Audio(0);
+pub const MIC: SlotId = SlotId::Audio(0);
 
-fn rough() -> LinkConfig {
+pub fn rough() -> LinkConfig {
     LinkConfig::rough(Duration::from_millis(20), 0.05)
 }
 
 /// One speaker, two listeners, everything published over perfect links for a second.
-fn room(seed: u64) -> (Stage, Guest, [Guest; 2]) {
+pub fn room(seed: u64) -> (Stage, Guest, [Guest; 2]) {
     let mut stage = Stage::new(seed);
     let speaker = stage.speaker(1);
     let listeners = [stage.listener(2), stage.listener(3)];

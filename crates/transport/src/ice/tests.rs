@@ -1,5 +1,7 @@
 //! The agent's behavior, driven by requests that `rtc::stun` prints.
 
+mod moves;
+
 use rtc::stun::attributes::{
     ATTR_ERROR_CODE, ATTR_ICE_CONTROLLED, ATTR_XORMAPPED_ADDRESS, AttrType,
 };
@@ -295,7 +297,7 @@ fn credentials_of_two_generations_cannot_be_mixed() {
 }
 
 #[test]
-fn consent_is_renewed_by_checks_on_the_selected_address_only() {
+fn consent_is_renewed_on_the_selected_address_only() {
     let mut bench = Bench::new();
     bench.nominate(addr(1));
     let until = bench.agent.consent_until();
@@ -308,6 +310,11 @@ fn consent_is_renewed_by_checks_on_the_selected_address_only() {
         bench.now.plus(CONSENT_LIFETIME)
     );
     let later = bench.now.plus(SECOND);
-    bench.agent.on_alive(later);
+    bench.agent.on_alive(later, addr(2));
+    assert_eq!(
+        bench.agent.consent_until(),
+        bench.now.plus(CONSENT_LIFETIME)
+    );
+    bench.agent.on_alive(later, addr(1));
     assert_eq!(bench.agent.consent_until(), later.plus(CONSENT_LIFETIME));
 }

@@ -125,7 +125,11 @@ fn a_certificate_that_was_not_signaled_is_refused() {
     );
     assert!(!pair.is_complete && !pair.transport.is_connected());
     let mut packet = [0x80; 60];
-    assert!(pair.transport.unprotect_rtp(pair.now, &mut packet).is_err());
+    assert!(
+        pair.transport
+            .unprotect_rtp(pair.now, addr(1), &mut packet)
+            .is_err()
+    );
 }
 
 #[test]

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use estrade_transport::{PacketKind, TransportEvent, decode_ufrag, stun};
+use estrade_transport::{StunReply, TransportEvent, decode_ufrag, stun};
 use estrade_types::{CloseReason, DropReason};
 use proptest::prelude::*;
+use rtc::srtp::protection_profile::ProtectionProfile;
 
 use crate::endpoint::{Check, Pair, Setup, addr};
 
@@ -41,7 +42,6 @@ fn handshake(message: u16, len: u32, offset: u32, data: &[u8]) -> Vec<u8> {
 fn a_stranger_finds_the_session_by_its_fragment_alone() {
     let pair = Pair::new(Setup::default());
     let datagram = pair.check_datagram(Check::Plain);
-    assert_eq!(PacketKind::of(&datagram), Some(PacketKind::Stun));
     let ufrag = stun::server_ufrag(&datagram).unwrap();
     assert_eq!(ufrag, pair.local.ufrag);
     assert_eq!(decode_ufrag(ufrag).map(|place| place.slot), Some(2));
@@ -210,6 +210,62 @@ fn a_captured_check_cannot_move_media_to_the_one_who_captured_it() {
     assert_eq!(pair.transport.remote_addr(), Some(addr(1)));
 }
 
+// A 6, by one who is faster than the endpoint: the server sees the copies first.
+#[test]
+fn checks_that_a_stranger_sends_first_cannot_take_media_from_a_live_address() {
+    let mut pair = Pair::connected(Setup::default());
+    let (mut seal, _) = pair.srtp(ProtectionProfile::AeadAes128Gcm);
+    let mut captured = Vec::new();
+    for second in 1..=60_u16 {
+        pair.pass(Duration::from_secs(1));
+        if second % 5 == 0 {
+            let check = pair.check_datagram(Check::Plain);
+            let reply = pair.transport.on_stun(pair.now, addr(66), &check).unwrap();
+            assert!(!reply.nominated);
+            captured.push(check);
+        }
+        // Nor do old ones, from the stranger's address that is known by now or from another.
+        for check in &captured {
+            let moved = pair.transport.on_stun(pair.now, addr(66), check);
+            assert_eq!(moved, Ok(StunReply::default()));
+            let refused = pair.transport.on_stun(pair.now, addr(67), check);
+            assert_eq!(refused, Err(DropReason::StunAuthFailed));
+        }
+        pair.pass(Duration::from_millis(20));
+        if second % 2 == 0 {
+            // What a listener sends, and all it sends: the checks were taken from it.
+            let mut report = seal.encrypt_rtcp(&[0x80, 201, 0, 1, 0, 0, 0, 1]).unwrap();
+            pair.transport
+                .unprotect_rtcp(pair.now, addr(1), &mut report)
+                .unwrap();
+        }
+        assert_eq!(pair.transport.remote_addr(), Some(addr(1)));
+    }
+    assert!(pair.transport.is_connected());
+}
+
+// A 6, 13: only what comes from where media goes is consent, and packets move nothing.
+#[test]
+fn packets_from_elsewhere_neither_draw_media_nor_keep_it_flowing() {
+    let mut pair = Pair::connected(Setup::default());
+    let (mut seal, _) = pair.srtp(ProtectionProfile::AeadAes128Gcm);
+    pair.check(addr(2), Check::Plain).unwrap();
+    pair.check(addr(1), Check::Plain).unwrap();
+    for _ in 0..29 {
+        pair.pass(Duration::from_secs(1));
+        let mut report = seal.encrypt_rtcp(&[0x80, 201, 0, 1, 0, 0, 0, 1]).unwrap();
+        pair.transport
+            .unprotect_rtcp(pair.now, addr(2), &mut report)
+            .unwrap();
+        assert_eq!(pair.transport.remote_addr(), Some(addr(1)));
+    }
+    pair.pass(Duration::from_secs(1));
+    assert_eq!(
+        pair.transport.poll_event(),
+        Some(TransportEvent::Closed(CloseReason::ConsentExpired))
+    );
+}
+
 // A 7.
 #[test]
 fn nominations_from_a_thousand_addresses_leave_eight() {
@@ -248,8 +304,8 @@ proptest! {
                 datagram.insert(0, first);
                 assert!(pair.transport.on_stun(pair.now, addr(1), &datagram).is_err());
                 let _dropped = pair.transport.on_dtls(pair.now, addr(1), &datagram);
-                assert!(pair.transport.unprotect_rtp(pair.now, &mut datagram.clone()).is_err());
-                assert!(pair.transport.unprotect_rtcp(pair.now, &mut datagram).is_err());
+                assert!(pair.transport.unprotect_rtp(pair.now, addr(1), &mut datagram.clone()).is_err());
+                assert!(pair.transport.unprotect_rtcp(pair.now, addr(1), &mut datagram).is_err());
             }
             assert!(pair.transport.is_connected());
             assert_eq!(pair.transport.remote_addr(), Some(addr(1)));

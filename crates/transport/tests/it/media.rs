@@ -37,7 +37,10 @@ fn rtp_and_rtcp_flow_both_ways_under_both_profiles() {
         for seq in 65_500_u16..65_535 {
             let plain = rtp(1, seq, b"to the server");
             let mut sealed = seal.encrypt_rtp(&plain).unwrap().to_vec();
-            let len = pair.transport.unprotect_rtp(pair.now, &mut sealed).unwrap();
+            let len = pair
+                .transport
+                .unprotect_rtp(pair.now, addr(1), &mut sealed)
+                .unwrap();
             assert_eq!(sealed[..len], plain);
 
             let plain = rtp(2, seq, b"to the endpoint");
@@ -50,7 +53,9 @@ fn rtp_and_rtcp_flow_both_ways_under_both_profiles() {
             assert_eq!(open.decrypt_rtp(&buf[..len]).unwrap()[..], plain);
         }
         let mut sealed = seal.encrypt_rtcp(&rtcp(1)).unwrap().to_vec();
-        let len = pair.transport.unprotect_rtcp(pair.now, &mut sealed);
+        let len = pair
+            .transport
+            .unprotect_rtcp(pair.now, addr(1), &mut sealed);
         assert_eq!(sealed[..len.unwrap()], rtcp(1));
         let mut buf = [0; 64];
         buf[..8].copy_from_slice(&rtcp(2));
@@ -64,9 +69,13 @@ fn media_before_the_keys_is_refused_both_ways() {
     let mut pair = Pair::new(Setup::default());
     let mut packet = rtp(1, 1, &[0; 100]);
     let refused = Err(DropReason::NotConnected);
-    assert_eq!(pair.transport.unprotect_rtp(pair.now, &mut packet), refused);
     assert_eq!(
-        pair.transport.unprotect_rtcp(pair.now, &mut packet),
+        pair.transport.unprotect_rtp(pair.now, addr(1), &mut packet),
+        refused
+    );
+    assert_eq!(
+        pair.transport
+            .unprotect_rtcp(pair.now, addr(1), &mut packet),
         refused
     );
     assert_eq!(
@@ -97,6 +106,34 @@ fn media_follows_an_endpoint_to_its_new_address() {
 }
 
 #[test]
+fn media_follows_an_endpoint_that_a_nat_moved_without_its_knowledge() {
+    let mut pair = Pair::connected(Setup::default());
+    let (mut seal, _) = pair.srtp(ProtectionProfile::AeadAes128Gcm);
+    let rebound = pair.now;
+    // Checks every two seconds, as they are once an address is chosen; packets all the time.
+    for tenth in 1..=60_u16 {
+        pair.pass(Duration::from_millis(100));
+        if tenth % 20 == 0 {
+            let reply = pair.check(addr(2), Check::Plain).unwrap();
+            assert!(!reply.nominated);
+        }
+        let mut sealed = seal.encrypt_rtp(&rtp(1, tenth, b"voice")).unwrap().to_vec();
+        pair.transport
+            .unprotect_rtp(pair.now, addr(2), &mut sealed)
+            .unwrap();
+        let is_followed = pair.transport.remote_addr() == Some(addr(2));
+        assert_eq!(
+            is_followed,
+            pair.now >= rebound.plus(Duration::from_secs(4))
+        );
+    }
+    assert_eq!(
+        pair.transport.next_deadline(),
+        Some(pair.now.plus(Duration::from_secs(30)))
+    );
+}
+
+#[test]
 fn a_handshake_survives_a_change_of_address_in_its_middle() {
     let mut pair = Pair::new(Setup::default());
     pair.check(addr(1), Check::Nominating).unwrap();
@@ -119,10 +156,12 @@ fn authenticated_media_renews_consent_and_forged_media_does_not() {
     let mut sealed = seal.encrypt_rtp(&rtp(1, 5, b"voice")).unwrap().to_vec();
     let mut forged = sealed.clone();
     forged[14] ^= 1;
-    let dropped = pair.transport.unprotect_rtp(pair.now, &mut forged);
+    let dropped = pair.transport.unprotect_rtp(pair.now, addr(1), &mut forged);
     assert_eq!(dropped, Err(DropReason::AuthFailed));
     assert_eq!(pair.transport.next_deadline(), before);
-    pair.transport.unprotect_rtp(pair.now, &mut sealed).unwrap();
+    pair.transport
+        .unprotect_rtp(pair.now, addr(1), &mut sealed)
+        .unwrap();
     assert_eq!(
         pair.transport.next_deadline(),
         Some(pair.now.plus(Duration::from_secs(30)))
@@ -137,7 +176,9 @@ fn media_flows_through_an_ice_restart() {
     pair.transport.restart_ice(&remote, &local);
     let old = pair.check_datagram(Check::Nominating);
     let mut sealed = seal.encrypt_rtp(&rtp(1, 5, b"voice")).unwrap().to_vec();
-    pair.transport.unprotect_rtp(pair.now, &mut sealed).unwrap();
+    pair.transport
+        .unprotect_rtp(pair.now, addr(1), &mut sealed)
+        .unwrap();
     assert_eq!(pair.transport.remote_addr(), Some(addr(1)));
 
     (pair.local, pair.remote) = (local, remote);
@@ -149,5 +190,7 @@ fn media_flows_through_an_ice_restart() {
         "the old credentials are refused once the new ones were used"
     );
     let mut sealed = seal.encrypt_rtp(&rtp(1, 6, b"voice")).unwrap().to_vec();
-    pair.transport.unprotect_rtp(pair.now, &mut sealed).unwrap();
+    pair.transport
+        .unprotect_rtp(pair.now, addr(1), &mut sealed)
+        .unwrap();
 }
