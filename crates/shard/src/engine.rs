@@ -21,7 +21,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use estrade_transport::{Certificate, PacketKind};
+use estrade_rtp::DatagramKind;
+use estrade_transport::Certificate;
 use estrade_types::limits::{DATAGRAM_BYTES_MAX, ROOMS_PER_SHARD_MAX, SESSIONS_PER_SHARD_MAX};
 use estrade_types::{
     CommandId, DropReason, MonoTime, RoomKey, SessionId, ShardCommand, ShardCounters, ShardEvent,
@@ -123,11 +124,11 @@ impl Engine {
         if datagram.len() > DATAGRAM_BYTES_MAX {
             return self.tally.drop(DropReason::Malformed);
         }
-        let taken = match PacketKind::of(datagram) {
-            Some(PacketKind::Rtp) => self.on_rtp(now, from, datagram, sink),
-            Some(PacketKind::Rtcp) => self.on_rtcp(now, from, datagram, sink),
-            Some(PacketKind::Stun) => self.on_stun(now, from, datagram, sink),
-            Some(PacketKind::Dtls) => self.on_dtls(now, from, datagram, sink),
+        let taken = match DatagramKind::of(datagram) {
+            Some(DatagramKind::Rtp) => self.on_rtp(now, from, datagram, sink),
+            Some(DatagramKind::Rtcp) => self.on_rtcp(now, from, datagram, sink),
+            Some(DatagramKind::Stun) => self.on_stun(now, from, datagram, sink),
+            Some(DatagramKind::Dtls) => self.on_dtls(now, from, datagram, sink),
             None => Err(DropReason::Malformed),
         };
         self.current = Current::default();

@@ -6,8 +6,8 @@
 //!
 //! How a shard drives one:
 //!
-//! 1. [`PacketKind::of`] sorts a datagram by its first bytes. The address map names the transport;
-//!    for STUN from an unknown address [`stun::server_ufrag`] and [`decode_ufrag`] do.
+//! 1. It sorts a datagram by its first bytes (RFC 7983). The address map names the transport; for
+//!    STUN from an unknown address [`stun::server_ufrag`] and [`decode_ufrag`] do.
 //! 2. [`Transport::on_stun`] answers a check. Its [`StunReply`] says whether the address was just
 //!    validated (add it to the address map), which address was given up for it (remove that one),
 //!    and whether media moved to it. Only validated addresses may be in the map.
@@ -20,7 +20,6 @@
 //! itself needs, which is bounded in bytes, records and time.
 
 mod certificate;
-mod demux;
 mod dtls;
 mod ice;
 mod srtp;
@@ -29,7 +28,6 @@ mod transport;
 mod ufrag;
 
 pub use certificate::{Certificate, CertificateError};
-pub use demux::PacketKind;
 pub use ice::StunReply;
 pub use srtp::{
     SRTCP_OVERHEAD_MAX, SRTP_OVERHEAD_MAX, SrtpMasterKey, SrtpProfile, SrtpRx, SrtpTx, TxStreamSlot,
