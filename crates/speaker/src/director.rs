@@ -106,7 +106,8 @@ enum Video {
         /// Latest packet, once one was reported: what the stall guard runs from.
         packet: Option<MonoTime>,
     },
-    /// Switched on, but no packet has come for [`STALL`].
+    /// Switched on, but no packet has come for [`STALL`]: as good as off where there is another
+    /// picture.
     Stalled {
         /// Since when.
         since: MonoTime,

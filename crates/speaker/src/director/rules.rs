@@ -107,6 +107,12 @@ impl Director {
             SwitchPolicy::Speaker => self.speaker_wish(now),
             SwitchPolicy::HostOnly => match self.host_with_camera() {
                 Some(host) => Wish::AtOnce(host, ProgrammeReason::Policy),
+                None if self
+                    .stalled_owner()
+                    .is_some_and(|owner| self.is_host(owner)) =>
+                {
+                    Wish::Keep
+                }
                 None => Wish::Nothing(ProgrammeReason::NoPicture),
             },
             SwitchPolicy::Manual | SwitchPolicy::None => Wish::Nothing(ProgrammeReason::Policy),
@@ -144,7 +150,11 @@ impl Director {
     /// As the active speaker has it.
     fn speaker_wish(&mut self, now: MonoTime) -> Wish {
         let policy = self.settings.no_video_policy;
+        let stalled = self.stalled_owner();
         if policy == NoVideoPolicy::Avatar && self.speaker_dark.is_some() {
+            if stalled.is_some() && stalled == self.active {
+                return Wish::Keep;
+            }
             let is_owner_there = self.owner.is_some_and(|owner| self.has_camera(owner));
             return if is_owner_there {
                 Wish::AfterDwell(None, ProgrammeReason::Speaker)
@@ -159,6 +169,7 @@ impl Director {
                     Wish::AtOnce(key, ProgrammeReason::Speaker)
                 }
                 Some(key) => Wish::AtOnce(key, ProgrammeReason::First),
+                None if stalled.is_some() => Wish::Keep,
                 None => Wish::Nothing(ProgrammeReason::NoPicture),
             };
         };
@@ -181,6 +192,18 @@ impl Director {
             }
             _ => Wish::Keep,
         }
+    }
+
+    /// The owner, if its camera has merely stalled: it yields to a live picture, but a slot is not
+    /// emptied for what the next packet may bring back.
+    fn stalled_owner(&self) -> Option<ParticipantKey> {
+        let owner = self.member(self.owner?)?;
+        matches!(owner.camera, Video::Stalled { .. }).then_some(owner.key)
+    }
+
+    fn is_host(&self, key: ParticipantKey) -> bool {
+        self.member(key)
+            .is_some_and(|member| member.seat.rank == StageRank::Host)
     }
 
     /// Moves the camera programme to `owner` and keeps the books of dwell and history.

@@ -501,6 +501,33 @@ fn a_camera_without_packets_for_1_s_is_off_and_returns_with_its_packets() {
 }
 
 #[test]
+fn a_stalled_owner_loses_only_to_a_live_picture_and_to_none_when_it_is_really_off() {
+    let policies = [
+        DirectorSettings::default(),
+        settings(|s| s.switch_policy = SwitchPolicy::HostOnly),
+        settings(|s| s.no_video_policy = NoVideoPolicy::Avatar),
+    ];
+    for settings in policies {
+        let mut stage = Stage::with(2, settings);
+        stage.cameras([HOST, 2]);
+        stage.speaks(HOST);
+        stage.packet(HOST);
+        stage.packet(2);
+        let cuts = stage.cuts.len();
+        // Every encoder is starved: a packet now and then, none for more than a second.
+        for _ in 0..3 {
+            stage.pass(1_400);
+            assert_eq!(stage.shown(), Some(HOST), "{settings:?}");
+            stage.packet(HOST);
+        }
+        assert_eq!(stage.cuts.len(), cuts, "{settings:?}");
+        stage.pass(1_400);
+        stage.camera(HOST, false);
+        assert_eq!(stage.shown(), None, "{settings:?}");
+    }
+}
+
+#[test]
 fn a_screen_without_packets_is_not_stalled() {
     let mut stage = Stage::of(2);
     stage.cameras([1, 2]);
