@@ -143,7 +143,11 @@ impl AudioSlots {
             return true;
         }
         let slot = if is_voiced {
-            self.idle(now).or_else(|| self.quieter(now, loudness))
+            // The floor may be held through a pause in which others took the slot.
+            let is_active = self.active == Some(source);
+            self.idle(now)
+                .or_else(|| is_active.then(|| self.quietest()).flatten())
+                .or_else(|| self.quieter(now, loudness))
         } else {
             None
         };

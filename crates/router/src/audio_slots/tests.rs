@@ -103,6 +103,22 @@ fn the_active_speaker_takes_the_quietest_slot_and_is_not_put_out() {
 }
 
 #[test]
+fn an_active_speaker_who_lost_its_slot_in_a_pause_is_heard_with_its_next_word() {
+    let mut talk = Talk::new(2);
+    talk.run(500, &[(1, VOICE), (2, VOICE)]);
+    assert!(
+        !talk
+            .slots
+            .set_active(talk.now, Some(1), &talk.loudness[1].clone())
+    );
+    // It pauses for a second while three others talk; then all of them talk at once.
+    talk.run(1_000, &[(1, QUIET), (2, VOICE), (3, VOICE)]);
+    assert_eq!(talk.holders(), [Some(3), Some(2)]);
+    talk.run(20, &[(1, VOICE), (2, VOICE), (3, VOICE)]);
+    assert!(talk.holders().contains(&Some(1)));
+}
+
+#[test]
 fn fewer_slots_put_the_last_ones_out() {
     let mut talk = Talk::new(3);
     talk.run(100, &[(1, VOICE), (2, VOICE), (3, VOICE)]);
