@@ -65,6 +65,8 @@ pub(crate) struct Numbering {
     rx_highest: u64,
     dense_highest: u64,
     rebase: bool,
+    /// Whether packets were left out on purpose: they must not find a place later.
+    has_skipped: bool,
 }
 
 impl Numbering {
@@ -77,6 +79,7 @@ impl Numbering {
             rx_highest: 0,
             dense_highest: DENSE_FIRST - 1,
             rebase: true,
+            has_skipped: false,
         }
     }
 
@@ -106,15 +109,21 @@ impl Numbering {
         })
     }
 
-    /// Unwraps the original number of a retransmission, learning nothing from it.
+    /// Unwraps the original number of a retransmission, learning nothing from it. `None` before the
+    /// first packet, or the first after a pause: there is nothing to repair.
     pub(crate) fn extend_original(&self, seq: SeqNo) -> Option<ExtSeqNo> {
+        if self.rebase {
+            return None;
+        }
         let rx = self.extender.as_ref()?.peek(seq)?;
         Some(ExtSeqNo(self.cycles.wrapping_add(rx.0)))
     }
 
-    /// The next packet placed follows the last one directly, whatever was lost or left out between.
+    /// The next packet placed follows the last one directly, whatever was lost or left out between;
+    /// what is older than it has no place.
     pub(crate) fn rebase(&mut self) {
         self.rebase = true;
+        self.has_skipped = true;
     }
 
     /// The next packet of the wire begins the stream anew: another SSRC took it over.
@@ -173,7 +182,7 @@ impl Numbering {
     }
 
     fn rebase_at(&mut self, rx: u64) {
-        let is_first = self.dense_highest < DENSE_FIRST;
+        let is_first = self.dense_highest < DENSE_FIRST && !self.has_skipped;
         self.rebase = false;
         self.segments.clear();
         self.push(Segment {

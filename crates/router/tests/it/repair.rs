@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use estrade_router::MediaClass;
+use estrade_rtp::RtpView;
 use estrade_rtp::rtcp::{Packet, Writer};
-use estrade_types::{SeqNo, Ssrc};
+use estrade_types::{Permits, SeqNo, Ssrc};
 
 use crate::world::*;
 
@@ -262,4 +263,56 @@ fn numbers_wrap_without_a_seam() {
     let lost = got[got.len() - 10].clone();
     world.rtcp(me, &nack(&[lost.header.sequence_number.0]));
     check_repeats(&lost, world.got_rtx(me, MAIN).last().unwrap());
+}
+
+#[test]
+fn a_repair_of_what_was_not_permitted_brings_nothing_back() {
+    for was_seen_before in [false, true] {
+        let mut world = World::new(3);
+        let (ann, me) = (world.join(1), world.listen());
+        world.programme(Some(ann));
+        if was_seen_before {
+            world.frame(ann, 0, true, 2);
+        }
+        let off = Permits {
+            camera: false,
+            ..Permits::ALL
+        };
+        world.router.set_participant(world.now, key(1), off);
+        world.run_ms(40);
+        let hidden = world.make_frame(ann, 0, true, 2);
+        for packet in &hidden {
+            assert!(world.deliver(ann, packet).is_err());
+        }
+        let seen = world.got(me, MAIN).len();
+        world
+            .router
+            .set_participant(world.now, key(1), Permits::ALL);
+        // A sender that probes the path repeats what it sent last.
+        let repeat = |world: &mut World, rtx_seq: u16| {
+            for (index, packet) in hidden.iter().enumerate() {
+                let view = RtpView::parse(packet).unwrap();
+                let mut payload = view.sequence_number().0.to_be_bytes().to_vec();
+                payload.extend(view.payload());
+                let again = PacketBuilder {
+                    pt: VP8_RTX,
+                    marker: view.marker(),
+                    seq: rtx_seq + u16::try_from(index).unwrap(),
+                    timestamp: view.timestamp().0,
+                    ssrc: 777,
+                    mid: Some("cam"),
+                    ..PacketBuilder::default()
+                };
+                assert!(world.deliver(ann, &again.build(&payload)).is_err());
+            }
+        };
+        repeat(&mut world, 10);
+        world.run_ms(40);
+        world.frame(ann, 0, false, 2);
+        repeat(&mut world, 20);
+        world.run_ms(100);
+        assert_eq!(world.got(me, MAIN).len(), seen);
+        world.frame(ann, 0, true, 2);
+        assert_eq!(world.got(me, MAIN).len(), seen + 2);
+    }
 }
