@@ -520,6 +520,7 @@ impl RoomRouter {
             is_active,
         };
         let (who, kind) = (source.participant, source.kind);
+        self.are_pictures_dirty |= kind != SourceKind::Microphone;
         // The newest word on a source replaces an older one, so that the queue is bounded.
         self.events.retain(|queued| {
             !matches!(queued, RouterEvent::SourceActive { participant, source, .. }

@@ -138,9 +138,11 @@ impl RoomRouter {
         if owner != who {
             return self.published(owner, kind);
         }
-        self.pictures
-            .instead_of(who)
-            .find_map(|(other, kind)| self.live(other, kind))
+        let find = |find: fn(&Self, ParticipantKey, SourceKind) -> Option<u32>| {
+            let mut others = self.pictures.instead_of(who);
+            others.find_map(|(other, kind)| find(self, other, kind))
+        };
+        find(Self::live).or_else(|| find(Self::active))
     }
 
     /// The second picture for `who`, which is not the main one again.
@@ -167,9 +169,10 @@ impl RoomRouter {
                 .recent()
                 .iter()
                 .filter(|recent| **recent != who);
-            let live = recent.filter_map(|recent| self.live(*recent, SourceKind::Camera));
+            let active = recent.filter_map(|recent| self.active(*recent, SourceKind::Camera));
             eligible.extend(
-                live.filter(|source| !shown.contains(&Some(*source)))
+                active
+                    .filter(|source| !shown.contains(&Some(*source)))
                     .take(legs.len()),
             );
         }
@@ -194,6 +197,14 @@ impl RoomRouter {
             .get(source)
             .is_some_and(|source| !source.live_layers().is_empty());
         is_live.then_some(source)
+    }
+
+    /// A participant's source, if it delivers, be it haltingly: what is shown already is not taken
+    /// away for that.
+    fn active(&self, who: ParticipantKey, kind: SourceKind) -> Option<u32> {
+        let source = self.published(who, kind)?;
+        let is_active = self.sources.get(source).is_some_and(|s| s.is_active);
+        is_active.then_some(source)
     }
 
     /// The layers of a source that exist.

@@ -373,3 +373,24 @@ fn a_removed_session_is_gone_from_every_slot() {
     assert!(world.deliver(ann, &packet).is_err());
     world.run_ms(100);
 }
+
+#[test]
+fn a_stand_in_that_stalls_stays_on_until_it_is_inactive_or_another_is_live() {
+    let (mut world, ann, bob, _) = two_cameras(1);
+    world.programme(Some(ann));
+    world
+        .router
+        .set_fallback(world.now, &[key(2)], &mut world.sent);
+    let session = world.people[ann].session;
+    let shown = |world: &World| world.router.slot_source(session, SlotId::Main);
+    world.frame(bob, 0, true, 4);
+    let bobs = Some((key(2), SourceKind::Camera));
+    assert_eq!(shown(&world), bobs);
+    for _ in 0..5 {
+        world.run_ms(1_400);
+        assert_eq!(shown(&world), bobs);
+        world.frame(bob, 0, false, 1);
+    }
+    world.run_ms(2_200);
+    assert_eq!(shown(&world), None);
+}
