@@ -7,6 +7,7 @@
 
 mod admin;
 mod error;
+mod http;
 mod shards;
 
 use std::future::Future;
@@ -14,7 +15,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use axum::serve::ListenerExt as _;
 use estrade_control::{ApiKeys, ControlConfig};
 use estrade_directory::{Directory, DirectoryConfig};
 use estrade_shard::ShardHandle;
@@ -67,8 +67,7 @@ impl Server {
         let (close, closing) = watch::channel(false);
         let clients =
             estrade_signal::router(signal_config(&config), directory.clone(), metrics.clone());
-        let http = http.tap_io(|stream| drop(stream.set_nodelay(true)));
-        let clients = axum::serve(http, clients).with_graceful_shutdown(told(draining.clone()));
+        let clients = http::serve(http, clients, draining.clone());
         let calls = estrade_control::serve(
             control_config(&config)?,
             grpc,
@@ -87,10 +86,7 @@ impl Server {
             shards,
             drain,
             close,
-            edges: vec![
-                spawn(Listener::Http, clients.into_future()),
-                spawn(Listener::Grpc, calls),
-            ],
+            edges: vec![spawn(Listener::Http, clients), spawn(Listener::Grpc, calls)],
             admin: spawn(Listener::Admin, probes.into_future()),
         })
     }
