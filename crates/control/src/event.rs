@@ -50,6 +50,7 @@ fn stage_kind(kind: &EventKind) -> Option<Kind> {
         EventKind::StageJoined {
             participant,
             role: joined_as,
+            ..
         } => Kind::StageJoined(proto::StageJoined {
             participant_id: participant.to_string(),
             role: role(*joined_as).into(),

@@ -85,6 +85,8 @@ pub enum EventKind {
         participant: ParticipantId,
         /// As what.
         role: Role,
+        /// The participant as it stands now: others may not have heard of it before.
+        view: Box<ParticipantView>,
     },
     /// Somebody left the stage.
     StageLeft {

@@ -23,8 +23,6 @@ struct Batch {
     acks: Acks,
     /// Who left the stage in it.
     left_stage: BTreeSet<ParticipantId>,
-    /// Whether somebody of the audience came on stage.
-    has_entrance: bool,
 }
 
 impl RoomTask {
@@ -65,11 +63,6 @@ impl RoomTask {
                 Effect::CloseRoom { reason } => self.close_room(reason, &mut batch),
                 _ => {}
             }
-        }
-        if batch.has_entrance {
-            // The audience is not in the state clients have: introduce whoever came out of it.
-            let view = Arc::new(self.room.view());
-            self.tell(&Queued::Snapshot(view), None);
         }
         let sessions = self.clients.len();
         self.handle.sessions.store(sessions, Ordering::Relaxed);
@@ -145,12 +138,8 @@ impl RoomTask {
     }
 
     fn publish(&mut self, event: Arc<Event>, batch: &mut Batch) {
-        match &event.kind {
-            EventKind::StageLeft { participant, .. } => {
-                batch.left_stage.insert(participant.clone());
-            }
-            EventKind::StageJoined { .. } => batch.has_entrance = true,
-            _ => {}
+        if let EventKind::StageLeft { participant, .. } = &event.kind {
+            batch.left_stage.insert(participant.clone());
         }
         self.events.publish(&event);
         if self.is_told(&event.kind, batch) {

@@ -299,11 +299,14 @@ impl Room {
         self.standings
             .change(id, |standing| standing.lowered = None);
         self.set_role(turn, id, role);
-        let joined = EventKind::StageJoined {
-            participant: id.clone(),
-            role,
-        };
-        self.publish(turn, joined);
+        if let Some(view) = self.participant(id).map(Box::new) {
+            let joined = EventKind::StageJoined {
+                participant: id.clone(),
+                role,
+                view,
+            };
+            self.publish(turn, joined);
+        }
     }
 
     pub(super) fn set_role(&mut self, turn: &mut Turn<'_>, id: &ParticipantId, role: Role) {

@@ -51,6 +51,7 @@ enum KindJson {
     StageJoined {
         participant: String,
         role: &'static str,
+        view: Box<ParticipantJson>,
     },
     StageLeft {
         participant: String,
@@ -180,9 +181,14 @@ fn of_the_stage(kind: &EventKind) -> KindJson {
             participant: participant.to_string(),
             role: role.as_str(),
         },
-        EventKind::StageJoined { participant, role } => KindJson::StageJoined {
+        EventKind::StageJoined {
+            participant,
+            role,
+            view,
+        } => KindJson::StageJoined {
             participant: participant.to_string(),
             role: role.as_str(),
+            view: Box::new(ParticipantJson::from(&**view)),
         },
         EventKind::StageLeft { participant, how } => KindJson::StageLeft {
             participant: participant.to_string(),

@@ -59,18 +59,23 @@ const rules = {
   participantLeft(state, { participant }) {
     leaveStage(state, participant);
     lowerHand(state, participant);
+    if (state.activeSpeaker === participant) state.activeSpeaker = null;
+    if (state.programme?.participant === participant) state.programme = null;
   },
   connectionChanged(state, { participant, connected }) {
     const who = onStage(state, participant);
-    if (who) who.connected = connected;
+    if (!who) return;
+    who.connected = connected;
+    // A seat is held for who lost its connection; `participantJoined` tells of its return.
+    if (!connected) who.stage = "held";
   },
   roleChanged(state, { participant, role }) {
     const who = onStage(state, participant);
     if (who) who.role = role;
   },
-  stageJoined(state, { participant, role }, known) {
+  stageJoined(state, { participant, role, view }, known) {
     lowerHand(state, participant);
-    const who = onStage(state, participant) ?? known(participant) ?? unknown(participant);
+    const who = view ?? onStage(state, participant) ?? known(participant) ?? unknown(participant);
     leaveStage(state, participant);
     state.stage.push({ ...who, role, stage: "onStage" });
   },

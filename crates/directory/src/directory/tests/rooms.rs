@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use estrade_room::{Actor, Command, EventKind, RoomError, RoomSettings};
+use estrade_room::{Actor, Command, EventKind, RoomError, RoomSettings, StageState};
 use estrade_types::{CloseReason, LinkKind, Permits, Role, SessionId, ShardCommand};
 
 use super::fake::*;
@@ -146,7 +146,7 @@ async fn a_client_first_gets_the_state_and_its_permits_then_what_changes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_comes_out_of_the_audience_is_introduced_by_a_new_state() {
+async fn whoever_comes_out_of_the_audience_is_introduced_by_the_event() {
     let (directory, _shard) = directory();
     let lis = {
         let _host = join(&directory, "host", Role::Host).await;
@@ -159,14 +159,14 @@ async fn whoever_comes_out_of_the_audience_is_introduced_by_a_new_state() {
         participant: lis.participant().clone(),
     };
     co.act(approve).await.unwrap();
-    until(&mut co, |notice| {
-        matches!(event(notice), Some(EventKind::StageJoined { .. })).then_some(())
+    let view = until(&mut co, |notice| match event(notice) {
+        Some(EventKind::StageJoined { view, .. }) => Some(view.clone()),
+        _ => None,
     })
     .await;
-    let ClientNotice::Snapshot(view) = notice(&mut co).await else {
-        panic!("a new state follows");
-    };
-    assert!(view.stage.iter().any(|seated| seated.id == pid("lis")));
+    let seated = directory.participant(&rid("r"), &pid("lis")).await.unwrap();
+    assert_eq!(*view, seated);
+    assert_eq!(view.stage, StageState::OnStage);
 }
 
 #[tokio::test(start_paused = true)]
