@@ -403,6 +403,18 @@ impl Room {
         });
     }
 
+    /// Tells the shard again what it was told last about a participant: a command that is repeated
+    /// changes nothing here, and yet its first telling may not have been applied there.
+    pub fn retell(&self, id: &ParticipantId) -> Option<Effect> {
+        let person = self.people.get(id)?;
+        let (seat, permits) = person.told?;
+        Some(Effect::SetParticipant {
+            key: person.key,
+            seat,
+            permits,
+        })
+    }
+
     fn person(&self, id: &ParticipantId) -> Result<&Participant, RoomError> {
         self.people.get(id).ok_or(RoomError::UnknownParticipant)
     }

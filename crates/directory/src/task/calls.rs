@@ -1,9 +1,11 @@
 //! The calls on a room: reading it, watching it, acting in it.
 
-use estrade_room::{Actor, Command, RoomError, StageFilter};
+use estrade_room::{Actor, Applied, Command, RoomError, StageFilter};
+use estrade_types::{ParticipantId, SessionId};
 
 use super::{ActCall, Page, PageCall, RoomCall, RoomTask};
 use crate::DirectoryError;
+use crate::shard_link::Acks;
 
 impl RoomTask {
     pub(super) fn on_call(&mut self, call: RoomCall) {
@@ -58,9 +60,9 @@ impl RoomTask {
     fn try_act(
         &mut self,
         actor: &Actor,
-        session: Option<estrade_types::SessionId>,
+        session: Option<SessionId>,
         command: Command,
-    ) -> Result<(estrade_room::Applied, crate::shard_link::Acks), DirectoryError> {
+    ) -> Result<(Applied, Acks), DirectoryError> {
         if let (Actor::Participant(id), Some(session)) = (actor, session)
             && self.room.session_of(id) != Some(session)
         {
@@ -71,7 +73,50 @@ impl RoomTask {
                 act: "do what only the server does",
             }));
         }
-        self.apply(actor, command)
+        let subject = Subject::of(actor, &command);
+        let (applied, acks) = self.apply(actor, command)?;
+        if !acks.is_empty() {
+            return Ok((applied, acks));
+        }
+        // Nothing changed here. That is no word of the shard that it has come as far, or that it
+        // ever took the command that made it so.
+        Ok((applied, self.retell(subject)))
+    }
+
+    fn retell(&mut self, subject: Subject) -> Acks {
+        let effects = match subject {
+            Subject::Nobody => return Acks::default(),
+            Subject::One(id) => self.room.retell(&id).into_iter().collect(),
+            Subject::Stage => {
+                let (stage, _) = self.room.page(StageFilter::Stage, None, usize::MAX);
+                let told = stage.iter().map(|seated| self.room.retell(&seated.id));
+                told.flatten().collect()
+            }
+        };
+        self.perform(effects)
+    }
+}
+
+/// Whose seat and permits a command sets on the shard.
+enum Subject {
+    Nobody,
+    One(ParticipantId),
+    Stage,
+}
+
+impl Subject {
+    fn of(actor: &Actor, command: &Command) -> Self {
+        match (command, actor) {
+            (
+                Command::Promote { participant, .. }
+                | Command::ApproveHand { participant }
+                | Command::Mute { participant, .. },
+                _,
+            ) => Self::One(participant.clone()),
+            (Command::SelfMute { .. }, Actor::Participant(id)) => Self::One(id.clone()),
+            (Command::MuteAll { .. }, _) => Self::Stage,
+            _ => Self::Nobody,
+        }
     }
 }
 

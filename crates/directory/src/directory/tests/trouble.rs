@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use estrade_room::Command;
 use estrade_types::{CloseReason, CommandRefused, LinkKind, Role, ShardCommand, ShardEvent};
 
 use super::fake::*;
@@ -23,6 +24,31 @@ async fn a_call_returns_only_once_the_shard_has_applied_it() {
     assert!(call.await.is_ok());
     let unanswered = host.act(mute("host")).await;
     assert_eq!(unanswered, Err(DirectoryError::TimedOut));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_repeated_command_is_acknowledged_no_sooner_than_the_shard_applies_it() {
+    let (directory, shard) = directory();
+    let host = join(&directory, "host", Role::Host).await;
+    let _spk = join(&directory, "spk", Role::Speaker).await;
+    let all = || Command::MuteAll {
+        except: vec![Role::Host],
+        lock: false,
+    };
+    shard.set(Mood::Silent);
+    for command in [mute("spk"), mute("spk"), all()] {
+        assert_eq!(host.act(command).await, Err(DirectoryError::TimedOut));
+    }
+    shard.take();
+    // The shard lost what it was told: it is told again.
+    shard.set(Mood::Answers);
+    assert!(host.act(mute("spk")).await.is_ok());
+    let told = shard.take();
+    let is_muted = |command: &ShardCommand| {
+        matches!(command, ShardCommand::SetParticipant { participant, permits, .. }
+            if *participant == key(2) && !permits.microphone)
+    };
+    assert!(told.iter().any(is_muted), "{told:?}");
 }
 
 #[tokio::test(start_paused = true)]
