@@ -6,7 +6,7 @@
 //! becomes a generated message again. Generated types stop here. A call returns once the directory
 //! did, which is once the media shard has applied the change.
 //!
-//! `server` calls [`serve`] with a bound listener. This crate knows no shard, no YAML and no HTTP
+//! `server` calls [`serve()`] with a bound listener. This crate knows no shard, no YAML and no HTTP
 //! of the client edge.
 
 mod answer;
