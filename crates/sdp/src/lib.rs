@@ -4,7 +4,7 @@
 //! (simulcast), RFC 8285 (header extensions), RFC 4588 (RTX), RFC 8840 (ICE fragments).
 //!
 //! The directory feeds offers in and takes typed parameters out: no media thread sees SDP. The
-//! server only ever answers, once per session: [`Offer::parse`] reads, [`negotiate`] decides,
+//! server only ever answers, once per session: [`Offer::parse`] reads, [`negotiate()`] decides,
 //! [`Negotiated::answer`] prints. [`IceFragment`] is the body of trickle and of an ICE restart.
 //!
 //! Invariant: bytes from a peer give a value or an [`OfferError`], never a panic, in memory bounded

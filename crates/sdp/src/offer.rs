@@ -146,7 +146,7 @@ impl Offer {
     /// # Errors
     ///
     /// When it is too large, is not SDP, or has too much of something. What is wrong in one
-    /// section alone is found by [`crate::negotiate`], which refuses that section.
+    /// section alone is found by [`crate::negotiate()`], which refuses that section.
     pub fn parse(text: &str) -> Result<Self, OfferError> {
         let description = text::parse(text)?;
         let session = attribute::transport(&description.attributes)?;
