@@ -81,6 +81,8 @@ export class Room extends EventTarget {
   /** @type {Map<string, Participant>} */
   #audience = new Map();
   #closed = false;
+  /** Whether {@link join} is under way: what goes wrong meanwhile is its own to tell. */
+  #joining = false;
 
   /** @type {RoomState} */
   state = /** @type {any} */ (null);
@@ -95,9 +97,24 @@ export class Room extends EventTarget {
     this.#options = { thumbnails: 0, reconnect: true, url: location.origin, ...options };
   }
 
-  /** Opens the connection. Called once, by {@link connect}. */
+  /** Opens the connection. Called once, by {@link connect}; nothing is left open when it fails. */
   async join() {
     this.#emit("connection", "connecting");
+    this.#joining = true;
+    try {
+      await this.#enter();
+    } catch (error) {
+      this.#tearDown();
+      throw error;
+    } finally {
+      this.#joining = false;
+    }
+    this.#emit("connection", "connected");
+  }
+
+  async #enter() {
+    const gone = new EstradeError("disconnected", "The server closed the connection.");
+    let isDown = false;
     const signaling = await Signaling.open(this.#options.url, this.#options.token);
     this.#signaling = signaling;
     const welcomed = new Promise((resolve, reject) => {
@@ -107,13 +124,15 @@ export class Room extends EventTarget {
         if (message.type === "closed") reject(new EstradeError(message.reason, message.reason));
       };
       signaling.onclose = () => {
-        reject(new EstradeError("disconnected", "The server closed the connection."));
+        isDown = true;
+        reject(gone);
         this.#lost(signaling);
       };
     });
     await welcomed;
     await this.#openMedia(signaling);
-    this.#emit("connection", "connected");
+    // Either may have come about while media was being opened.
+    if (isDown || this.#closed) throw gone;
   }
 
   /** Slots, by id. */
@@ -387,7 +406,7 @@ export class Room extends EventTarget {
 
   /** @param {Signaling} signaling */
   #lost(signaling) {
-    if (this.#closed || signaling !== this.#signaling || this.state === null) return;
+    if (this.#closed || this.#joining || signaling !== this.#signaling) return;
     if (this.#options.reconnect === false) {
       this.#closed = true;
       this.#tearDown();
@@ -419,7 +438,12 @@ export class Room extends EventTarget {
   #tearDown() {
     const signaling = this.#signaling;
     this.#signaling = null;
-    signaling?.close();
+    if (signaling) {
+      // What an old connection still has to say, that another took its place above all, is no news.
+      signaling.onmessage = () => {};
+      signaling.onclose = () => {};
+      signaling.close();
+    }
     this.#media?.close();
     this.#media = null;
   }
@@ -436,5 +460,6 @@ export class Room extends EventTarget {
  * @param {string} code
  */
 function isTransient(code) {
-  return ["unreachable", "disconnected", "timeout", "unavailable"].includes(code);
+  const transient = ["unreachable", "disconnected", "timeout", "unavailable", "server_shutdown"];
+  return transient.includes(code);
 }

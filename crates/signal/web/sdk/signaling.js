@@ -50,17 +50,20 @@ export class Signaling {
    * @returns {Promise<Signaling>}
    */
   static async open(origin, token) {
+    if (!/^[\w.-]*$/.test(token)) {
+      throw new EstradeError("token_malformed", "The token is not a JWT. Ask your app for another.");
+    }
     const address = new URL("/v1/connect", origin);
-    address.searchParams.set("token", token);
     const httpAddress = address.href;
     address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
-    const socket = new WebSocket(address);
+    // Not in the address: proxies write addresses to their logs.
+    const socket = new WebSocket(address, ["estrade.v1", `bearer.${token}`]);
     const signaling = new Signaling(socket);
     const opened = await new Promise((resolve) => {
       socket.addEventListener("open", () => resolve(true), { once: true });
       socket.addEventListener("error", () => resolve(false), { once: true });
     });
-    if (!opened) throw await refusal(httpAddress);
+    if (!opened) throw await refusal(httpAddress, token);
     return signaling;
   }
 
@@ -119,11 +122,12 @@ export class Signaling {
  * Why the server refused the upgrade.
  *
  * @param {string} address
+ * @param {string} token
  * @returns {Promise<EstradeError>}
  */
-async function refusal(address) {
+async function refusal(address, token) {
   try {
-    const response = await fetch(address);
+    const response = await fetch(address, { headers: { authorization: `Bearer ${token}` } });
     const body = await response.json();
     if (body?.error?.code) return new EstradeError(body.error.code, body.error.message);
   } catch {
