@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use estrade_types::{Fingerprint, IceCredentials, LinkKind, Mid, SlotId, Ssrc};
+use estrade_types::{CNAME, Fingerprint, IceCredentials, LinkKind, Mid, SlotId, Ssrc};
 use rtc::sdp::description::common::{Address, Attribute, ConnectionInformation};
 use rtc::sdp::description::media::{MediaName, RangedPort};
 use rtc::sdp::description::session::{Origin, TimeDescription, Timing};
@@ -10,9 +10,6 @@ use rtc::sdp::{MediaDescription, SessionDescription};
 
 use crate::negotiate::{ChosenCodec, Section, Verdict};
 use crate::{Direction, Negotiated};
-
-/// CNAME of every stream we send, also in RTCP. RFC 3550 §6.5.1.
-pub const CNAME: &str = "estrade";
 
 /// What an answer says about our transport.
 #[derive(Clone, Copy, Debug)]

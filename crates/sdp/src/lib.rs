@@ -19,7 +19,7 @@ mod fragment;
 mod negotiate;
 mod offer;
 
-pub use answer::{AnswerParams, CNAME};
+pub use answer::AnswerParams;
 pub use error::OfferError;
 pub use fragment::IceFragment;
 pub use negotiate::{Negotiated, Profile, negotiate};

@@ -27,7 +27,7 @@ pub use ids::{
     CommandId, InvalidName, ParticipantId, ParticipantKey, RoomId, RoomKey, SessionId, ShardIndex,
 };
 pub use media::{
-    Codec, DeclaredSsrc, ExtensionId, ExtensionMap, Fingerprint, IceCredentials, MediaKind,
+    CNAME, Codec, DeclaredSsrc, ExtensionId, ExtensionMap, Fingerprint, IceCredentials, MediaKind,
     NegotiatedCodec, RxMedia, SlotId, SourceKind, TxMedia,
 };
 pub use participant::{Permits, Role, StageRank, StageSeat};

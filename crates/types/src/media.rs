@@ -4,6 +4,10 @@ use std::fmt;
 
 use crate::{ClockRate, Mid, PayloadType, Rid, Ssrc};
 
+/// CNAME of every stream we send, in answers and in RTCP alike: receivers synchronize streams whose
+/// CNAMEs agree. RFC 3550 §6.5.1.
+pub const CNAME: &str = "estrade";
+
 /// Audio or video.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum MediaKind {

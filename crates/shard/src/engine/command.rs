@@ -13,8 +13,8 @@ use estrade_types::limits::{
     PARTICIPANTS_PER_ROOM_MAX, RX_SECTIONS_MAX, SPOTLIGHTS_MAX, TX_SECTIONS_MAX,
 };
 use estrade_types::{
-    CommandOutcome, CommandRefused, IceCredentials, MediaRoomSettings, MonoTime, OpenSession,
-    ParticipantKey, Permits, RoomKey, SessionId, ShardCommand, SlotId, StageSeat,
+    CNAME, CommandOutcome, CommandRefused, IceCredentials, MediaRoomSettings, MonoTime,
+    OpenSession, ParticipantKey, Permits, RoomKey, SessionId, ShardCommand, SlotId, StageSeat,
 };
 
 use super::Engine;
@@ -105,7 +105,7 @@ impl Engine {
         let config = RouterConfig {
             audio_slots: settings.audio_slots,
             wall_clock: self.config.wall_clock,
-            cname: hex(self.random.bytes()),
+            cname: CNAME.to_owned(),
         };
         let hash = self.random.hash_key();
         let made = self.rooms.insert_with(|_| {
@@ -357,9 +357,4 @@ const fn refused(error: RouterError) -> CommandRefused {
         RouterError::Full => CommandRefused::Full,
         _ => CommandRefused::Invalid,
     }
-}
-
-/// A CNAME that says nothing about anybody. RFC 7022 §4.2.
-fn hex(random: [u8; 12]) -> String {
-    random.iter().map(|byte| format!("{byte:02x}")).collect()
 }
