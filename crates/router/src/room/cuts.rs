@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use estrade_rtp::rtcp::Writer;
-use estrade_types::{DropReason, MonoTime, SlotId, Ssrc};
+use estrade_types::{DropReason, MediaKind, MonoTime, SlotId, Ssrc};
 
 use super::RoomRouter;
 use crate::Egress;
@@ -270,6 +270,21 @@ impl RoomRouter {
             } else {
                 self.counters.drops.count(DropReason::CodecMismatch);
                 self.stop_waiting(index);
+            }
+        }
+    }
+
+    /// Another encoder feeds a layer from now on: the legs of a picture wait for its keyframe. What it
+    /// sends before builds on pictures they never had.
+    pub(super) fn recut(&mut self, now: MonoTime, key: LayerKey) {
+        let is_video = self
+            .layer(key)
+            .is_some_and(|layer| layer.kind() == MediaKind::Video);
+        while is_video && let Some(index) = self.layer(key).and_then(|layer| layer.attached.first())
+        {
+            self.detach(index);
+            if self.legs.get(index).is_some_and(|leg| leg.wait.is_none()) {
+                self.start_waiting(now, index, key, key, WaitStage::Eager, now);
             }
         }
     }

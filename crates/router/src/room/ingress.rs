@@ -112,7 +112,13 @@ impl RoomRouter {
             .ok_or(DropReason::UnknownSsrc)?;
         if layer.ssrc != Some(inbound.packet.ssrc()) {
             layer.rebind(inbound.packet.ssrc());
+            self.recut(now, self.layer_key(inbound.source, inbound.stream.layer));
         }
+        let layer = self
+            .sources
+            .get_mut(inbound.source)
+            .and_then(|source| source.layer_mut(inbound.stream.layer))
+            .ok_or(DropReason::UnknownSsrc)?;
         let rx = layer
             .account(now, inbound.packet)
             .ok_or(DropReason::TooOld)?;

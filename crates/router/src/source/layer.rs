@@ -277,6 +277,10 @@ impl Layer {
         self.stats.as_ref()
     }
 
+    pub(crate) const fn kind(&self) -> MediaKind {
+        self.kind
+    }
+
     pub(crate) const fn clock_rate(&self) -> ClockRate {
         match self.kind {
             MediaKind::Audio => ClockRate::OPUS,

@@ -394,3 +394,27 @@ fn a_stand_in_that_stalls_stays_on_until_it_is_inactive_or_another_is_live() {
     world.run_ms(2_200);
     assert_eq!(shown(&world), None);
 }
+
+#[test]
+fn a_camera_that_comes_back_under_another_ssrc_is_shown_from_its_keyframe() {
+    let (mut world, ann, _, listeners) = two_cameras(1);
+    let me = listeners[0];
+    world.programme(Some(ann));
+    play(&mut world, &[ann], 10);
+    let seen = world.got(me, MAIN).len();
+    let asked = world.plis(ann);
+    let encoding = &mut world.people[ann].camera[0];
+    encoding.ssrc += 50;
+    encoding.seq = 7;
+    encoding.picture_id = 20_000;
+    encoding.tl0picidx = 99;
+    // The start of its first keyframe was lost.
+    play(&mut world, &[ann], 3);
+    assert_eq!(world.got(me, MAIN).len(), seen);
+    assert_eq!(world.plis(ann) - asked, 1);
+    world.run_ms(40);
+    world.frame(ann, 0, true, 4);
+    play(&mut world, &[ann], 5);
+    assert_eq!(world.got(me, MAIN).len(), seen + 4 + 5 * 3);
+    check_decodable(world.got(me, MAIN));
+}
