@@ -15,11 +15,13 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use estrade_types::Admission;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use self::claims::{Claims, Issuer};
 use crate::{ApiKey, SignalConfig};
 
-/// Bytes of a token; a longer one is not looked at. Room for the largest attributes twice over.
+/// Bytes of a token; a longer one is not looked at. It travels in a header, so this and not
+/// [`estrade_types::limits`] is what bounds all its attributes together.
 const TOKEN_BYTES_MAX: usize = 16 * 1_024;
 
 /// Why a token is not taken.
@@ -187,6 +189,7 @@ fn check_algorithm(token: &str) -> Result<(), TokenError> {
     #[derive(Deserialize)]
     struct Algorithm {
         alg: String,
+        crit: Option<IgnoredAny>,
     }
     let mut parts = token.split('.');
     let (Some(header), Some(_), Some(_), None) =
@@ -198,10 +201,13 @@ fn check_algorithm(token: &str) -> Result<(), TokenError> {
         .decode(header)
         .map_err(|_| TokenError::Malformed)?;
     let header: Algorithm = serde_json::from_slice(&header).map_err(|_| TokenError::Malformed)?;
-    if header.alg == "HS256" {
-        Ok(())
-    } else {
-        Err(TokenError::Algorithm)
+    if header.alg != "HS256" {
+        return Err(TokenError::Algorithm);
+    }
+    // spec: RFC 7515 §4.1.11 an extension that must be understood, and none is.
+    match header.crit {
+        None => Ok(()),
+        Some(_) => Err(TokenError::Malformed),
     }
 }
 

@@ -130,6 +130,14 @@ fn bad_tokens_are_each_refused_for_what_is_wrong() {
             TokenError::Algorithm,
         ),
         (
+            signed(
+                &json!({"alg": "HS256", "crit": ["b64"], "b64": false}),
+                &claims(),
+                &key("first"),
+            ),
+            TokenError::Malformed,
+        ),
+        (
             signed(&hs256, &claims(), &key("second")),
             TokenError::Signature,
         ),
