@@ -122,9 +122,17 @@ impl RoomTask {
             acks.add(self.outbox.push(command));
         }
         let until = self.call_deadline();
+        let handle = Arc::clone(&self.handle);
         tokio::spawn(async move {
             let opened = acks.wait(until).await;
-            drop(reply.send(opened.and_then(|local| local.ok_or(NO_CREDENTIALS))));
+            let opened = opened.and_then(|local| local.ok_or(NO_CREDENTIALS));
+            if opened.is_err() {
+                // There is one offer per session and this was it: the client has to come in again,
+                // and holds no seat until then.
+                let gone = Fact::ClientGone(session, CloseReason::HandshakeFailed);
+                handle.inbox.push(gone);
+            }
+            drop(reply.send(opened));
         });
     }
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use estrade_room::EventKind;
 use estrade_types::{
-    AudioLevel, CloseReason, LinkKind, MonoTime, Permits, ProgrammeReason, Role, RoomKey,
-    SessionState, ShardCommand, ShardEvent, SlotId, SourceKind, SpeakingParticipant,
+    AudioLevel, CloseReason, CommandRefused, LinkKind, MonoTime, Permits, ProgrammeReason, Role,
+    RoomKey, SessionState, ShardCommand, ShardEvent, SlotId, SourceKind, SpeakingParticipant,
 };
 
 use super::fake::*;
@@ -95,6 +95,28 @@ async fn a_bad_offer_is_an_error_and_a_good_one_may_follow() {
     }
     assert!(opened(&shard.take()).is_none());
     assert!(host.negotiate(&offer(&INTERACTIVE)).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_offer_that_the_shard_refuses_ends_the_session() {
+    let (directory, shard) = directory();
+    let mut host = join(&directory, "host", Role::Host).await;
+    shard.set(Mood::Refuses(CommandRefused::Full));
+    let refused = host.negotiate(&offer(&INTERACTIVE)).await;
+    assert_eq!(refused, Err(DirectoryError::Shard(CommandRefused::Full)));
+    shard.set(Mood::Answers);
+    let reason = until(&mut host, |notice| match notice {
+        ClientNotice::Closed(reason) => Some(*reason),
+        _ => None,
+    })
+    .await;
+    assert_eq!(reason, CloseReason::HandshakeFailed);
+    assert!(
+        directory
+            .participant(&rid("r"), &pid("host"))
+            .await
+            .is_err()
+    );
 }
 
 #[tokio::test(start_paused = true)]
