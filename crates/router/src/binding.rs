@@ -118,13 +118,6 @@ impl Binding {
         Ok(stream)
     }
 
-    /// Forgets an SSRC that said goodbye; names what it carried, unless that was repair.
-    pub(crate) fn unbind(&mut self, ssrc: Ssrc) -> Option<(u8, u8)> {
-        let at = self.bound.iter().position(|(bound, _)| *bound == ssrc)?;
-        let (_, role) = self.bound.remove(at);
-        (!role.is_rtx).then_some((role.section, role.layer))
-    }
-
     /// The section and layer of a bound media SSRC.
     pub(crate) fn media_layer(&self, ssrc: Ssrc) -> Option<(u8, u8)> {
         let role = self.role(ssrc).filter(|role| !role.is_rtx)?;

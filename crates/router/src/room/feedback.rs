@@ -238,10 +238,12 @@ impl RoomRouter {
     }
 
     fn on_bye(&mut self, now: MonoTime, index: u32, ssrc: Ssrc) {
-        let Some(session) = self.sessions.get_mut(index) else {
+        let Some(session) = self.sessions.get(index) else {
             return;
         };
-        let Some((section, layer)) = session.binding.unbind(ssrc) else {
+        // The binding stays: an encoding that is switched off says goodbye, and when it is switched on
+        // again it goes on under the same SSRC and does not name itself a second time.
+        let Some((section, layer)) = session.binding.media_layer(ssrc) else {
             return;
         };
         let Some(source) = session.sources.get(usize::from(section)).copied() else {

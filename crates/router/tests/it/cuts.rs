@@ -418,3 +418,45 @@ fn a_camera_that_comes_back_under_another_ssrc_is_shown_from_its_keyframe() {
     assert_eq!(world.got(me, MAIN).len(), seen + 4 + 5 * 3);
     check_decodable(world.got(me, MAIN));
 }
+
+/// Browsers say goodbye when an encoding is switched off, and name a stream only until its first report.
+#[test]
+fn a_camera_switched_off_and_on_again_is_seen_again_without_naming_itself() {
+    let mut world = World::new(3);
+    let (ann, me) = (world.join(2), world.listen());
+    world.programme(Some(ann));
+    for layer in 0..2 {
+        world.frame(ann, layer, true, 2);
+    }
+    world.run_ms(40);
+    let ssrcs: Vec<u32> = world.people[ann].camera.iter().map(|c| c.ssrc).collect();
+    for ssrc in ssrcs {
+        let mut buf = [0; 64];
+        let mut writer = estrade_rtp::rtcp::Writer::new(&mut buf);
+        writer.bye(&[estrade_types::Ssrc(ssrc)]).unwrap();
+        let bye = writer.written().to_vec();
+        world.rtcp(ann, &bye);
+    }
+    world.run_ms(3_000);
+    assert!(!world.router.has_live_video(key(1), SourceKind::Camera));
+    let seen = world.got(me, MAIN).len();
+    for layer in 0..2 {
+        for packet in world.make_frame(ann, layer, true, 2) {
+            let view = estrade_rtp::RtpView::parse(&packet).unwrap();
+            let nameless = PacketBuilder {
+                pt: VP8,
+                marker: view.marker(),
+                seq: view.sequence_number().0,
+                timestamp: view.timestamp().0,
+                ssrc: view.ssrc().0,
+                ..PacketBuilder::default()
+            };
+            world
+                .deliver(ann, &nameless.build(view.payload()))
+                .expect("the stream is known");
+        }
+    }
+    assert!(world.got(me, MAIN).len() > seen);
+    assert_eq!(world.got(me, MAIN).last().unwrap().tag().unwrap().layer, 1);
+    check_stream(world.got(me, MAIN));
+}
