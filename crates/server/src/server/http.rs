@@ -16,7 +16,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::told;
 
@@ -34,6 +34,9 @@ const LAST_REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long to wait when a connection could not be taken, for want of file descriptors mostly.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
+
+/// Shortest time between two warnings, which anyone can bring about.
+const WARNING_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Serves `router` until `draining` is raised; then takes no more connections and returns once the
 /// requests in progress are answered. Dropping the future cuts them.
@@ -55,6 +58,7 @@ async fn serve_at_most(
     let places = Arc::new(Semaphore::new(connections_max));
     let mut connections = JoinSet::new();
     let mut drained = pin!(told(draining.clone()));
+    let mut warned_at: Option<Instant> = None;
     loop {
         tokio::select! {
             () = &mut drained => break,
@@ -62,6 +66,15 @@ async fn serve_at_most(
             Some((stream, place)) = accept(&listener, &places) => {
                 let connection = attend(stream, place, router.clone(), draining.clone());
                 connections.spawn(connection);
+                if places.available_permits() == 0
+                    && warned_at.is_none_or(|at| at.elapsed() >= WARNING_INTERVAL)
+                {
+                    warned_at = Some(Instant::now());
+                    tracing::warn!(
+                        connections_max,
+                        "as many HTTP connections as may be are open; further ones wait"
+                    );
+                }
             }
         }
     }
