@@ -460,3 +460,23 @@ fn a_camera_switched_off_and_on_again_is_seen_again_without_naming_itself() {
     assert_eq!(world.got(me, MAIN).last().unwrap().tag().unwrap().layer, 1);
     check_stream(world.got(me, MAIN));
 }
+
+#[test]
+fn a_late_joiner_of_a_silent_room_asks_at_once_and_again_until_it_has_a_picture() {
+    let (mut world, ann, _, _) = two_cameras(1);
+    world.programme(Some(ann));
+    play(&mut world, &[ann], 300);
+    let asked = world.plis(ann);
+    let late = world.listen();
+    assert_eq!(world.plis(ann) - asked, 1, "the held keyframe is too old");
+    // The publisher hears none of the first requests.
+    play(&mut world, &[ann], 15);
+    assert_eq!(world.plis(ann) - asked, 2);
+    play(&mut world, &[ann], 250);
+    let again = world.plis(ann) - asked;
+    assert!((4..=10).contains(&again), "{again} requests in 10 s");
+    assert!(world.got(late, MAIN).is_empty());
+    world.run_ms(40);
+    world.frame(ann, 0, true, 4);
+    assert_eq!(world.got(late, MAIN).len(), 4);
+}
