@@ -116,6 +116,8 @@ impl Room {
             .set_settings(now, director_settings(&settings));
         if has_other_rule {
             self.detector = AnyDetector::new(settings.speaker_rule, STAGE_MAX);
+            // The new one will not take back what the old one told.
+            self.speaking.is_owed = true;
             let mut seated: Vec<_> = self
                 .participants
                 .iter()
@@ -164,9 +166,10 @@ impl Room {
         self.seated = self.seated + usize::from(seat.is_some()) - usize::from(was_seated);
         self.director.on_seat(now, who, seat);
         if seat.is_some() && !was_seated {
-            // What flows already the router will not tell again.
+            // What it called active before, the router will not call so again.
             for source in [SourceKind::Camera, SourceKind::Screen] {
-                if self.router.has_live_video(who, source) {
+                let stats = self.router.source_stats(now, who, source);
+                if stats.is_some_and(|stats| stats.is_active) {
                     self.director.on_video(now, who, source, true);
                 }
             }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use estrade_types::{
-    CloseReason, CommandOutcome, DropReason, Permits, ProgrammeReason, RoomKey, ShardCommand,
-    ShardEvent, SourceKind, StageRank, StageSeat,
+    CloseReason, CommandOutcome, DropReason, MediaRoomSettings, Permits, ProgrammeReason, RoomKey,
+    ShardCommand, ShardEvent, SourceKind, SpeakerRule, StageRank, StageSeat,
 };
 use webrtc::peer_connection::SrtpProtectionProfile;
 
@@ -304,6 +304,86 @@ fn the_picture_follows_whoever_speaks() {
     changes.dedup();
     assert_eq!(changes.last(), Some(&Some(2)));
     assert!(changes.len() <= 3, "no flicker: {changes:?}");
+}
+
+/// The owners of the programme that control was told of.
+fn programmes(bench: &Bench) -> Vec<Option<u32>> {
+    let owner = |event: &ShardEvent| match event {
+        ShardEvent::Programme { source, .. } => Some(source.map(|(who, _)| who.0.get())),
+        _ => None,
+    };
+    bench.events.iter().filter_map(owner).collect()
+}
+
+#[test]
+fn a_starved_camera_keeps_the_programme_while_there_is_no_other() {
+    let mut bench = Bench::with_room();
+    bench.seat(1);
+    bench.listen(2);
+    let mut camera = bench.connect(1);
+    let mut viewer = bench.connect(2);
+    for n in 1..=10 {
+        camera.send_rtp(&video(1, n, true));
+        bench.run_for(
+            Duration::from_millis(1_500),
+            &mut [&mut camera, &mut viewer],
+        );
+    }
+    assert_eq!(programmes(&bench), [Some(1)]);
+    assert!(viewer.rtp.len() >= 10);
+    bench.run_for(
+        Duration::from_millis(1_500),
+        &mut [&mut camera, &mut viewer],
+    );
+    assert_eq!(programmes(&bench), [Some(1), None]);
+}
+
+#[test]
+fn a_camera_that_halts_while_its_owner_is_seated_is_not_forgotten() {
+    let mut bench = Bench::with_room();
+    bench.set(1, None, Permits::ALL);
+    let mut camera = bench.connect(1);
+    camera.send_rtp(&video(1, 1, true));
+    bench.run_for(Duration::from_millis(1_000), &mut [&mut camera]);
+    bench.seat(1);
+    for n in 2..=5 {
+        camera.send_rtp(&video(1, n, true));
+        bench.run_for(TICK, &mut [&mut camera]);
+    }
+    assert_eq!(programmes(&bench), [Some(1)]);
+}
+
+#[test]
+fn another_detector_ends_what_was_told_of_the_speakers_before() {
+    let (mut bench, mut speaker, mut listener) = stage();
+    for n in 1..=50 {
+        speaker.send_rtp(&audio(1, n, speech(n)));
+        bench.run_for(TICK, &mut [&mut speaker, &mut listener]);
+    }
+    let speaking = |bench: &Bench| {
+        let told = bench.events.iter().rev().find_map(|event| match event {
+            ShardEvent::Speaking { speaking, .. } => Some(speaking.len()),
+            _ => None,
+        });
+        told.unwrap_or(0)
+    };
+    assert_eq!(speaking(&bench), 1);
+    let settings = MediaRoomSettings::default();
+    let speaker_rule = match settings.speaker_rule {
+        SpeakerRule::Evidence => SpeakerRule::Reference,
+        SpeakerRule::Reference => SpeakerRule::Evidence,
+    };
+    bench
+        .apply(ShardCommand::SetRoom {
+            room: ROOM,
+            settings: MediaRoomSettings {
+                speaker_rule,
+                ..settings
+            },
+        })
+        .unwrap();
+    bench.run_for(Duration::from_secs(1), &mut [&mut speaker, &mut listener]);
+    assert_eq!(speaking(&bench), 0);
 }
 
 #[test]
