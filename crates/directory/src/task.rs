@@ -219,6 +219,8 @@ impl RoomTask {
                 () = handle.inbox.wait() => self.on_facts(),
                 () = sleep_until(deadline) => self.on_time(),
             }
+            // At every turn: what comes in quicker than the retry is due would put it off for ever.
+            self.outbox.flush();
             if !self.handle.shard.is_running() {
                 // Its last word may have been lost with it.
                 self.on_fact(Fact::ShardLost);

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use estrade_room::Command;
-use estrade_types::{CloseReason, CommandRefused, LinkKind, Role, ShardCommand, ShardEvent};
+use estrade_types::{
+    CloseReason, CommandRefused, LinkKind, Role, RoomKey, ShardCommand, ShardEvent,
+};
 
 use super::fake::*;
 use crate::task::RoomCall;
@@ -75,6 +77,27 @@ async fn commands_that_a_full_shard_did_not_take_follow_in_order() {
         })
         .collect();
     assert_eq!(keys, [key(2), key(1)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn commands_that_wait_are_not_starved_by_facts() {
+    let (directory, shard) = directory();
+    let host = join(&directory, "host", Role::Host).await;
+    shard.take();
+    shard.set(Mood::Full);
+    let facts = async {
+        pass(Duration::from_millis(1)).await;
+        shard.set(Mood::Answers);
+        for _ in 0..100 {
+            let (room, participant) = (RoomKey(1), key(1));
+            shard.tell(ShardEvent::SpeakingWhileMuted { room, participant });
+            pass(Duration::from_millis(1)).await;
+        }
+        shard.take().len()
+    };
+    let (muted, handed_over) = tokio::join!(host.act(mute("host")), facts);
+    assert!(muted.is_ok());
+    assert_eq!(handed_over, 1, "while facts were coming in");
 }
 
 #[tokio::test(start_paused = true)]
