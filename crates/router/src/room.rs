@@ -73,6 +73,8 @@ pub struct RoomRouter {
     /// What sessions with one audio slot hear, best first.
     ranked: [Option<u32>; 2],
     are_pictures_dirty: bool,
+    /// They are dirty, but a publisher could make them so with every packet: looked at with the tick.
+    are_pictures_stale: bool,
     is_audio_dirty: bool,
     dirty_legs: Vec<u32>,
     early_reports: Vec<u32>,
@@ -103,6 +105,7 @@ impl RoomRouter {
             active_speaker: None,
             ranked: [None; 2],
             are_pictures_dirty: false,
+            are_pictures_stale: false,
             is_audio_dirty: false,
             dirty_legs: Vec::new(),
             early_reports: Vec::new(),

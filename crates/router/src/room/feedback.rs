@@ -249,13 +249,15 @@ impl RoomRouter {
         let Some(source) = session.sources.get(usize::from(section)).copied() else {
             return;
         };
-        if let Some(layer) = self
+        let Some(layer) = self
             .sources
             .get_mut(source)
             .and_then(|source| source.layer_mut(layer))
-        {
-            layer.unbind();
-            layer.is_live = false;
+        else {
+            return;
+        };
+        if !layer.take_goodbye(now) {
+            return;
         }
         let is_over = self
             .sources

@@ -250,8 +250,7 @@ impl RoomRouter {
         }
         if stored.is_codec_change {
             self.evict(key);
-            self.are_pictures_dirty = true;
-            self.is_audio_dirty = true;
+            self.are_pictures_stale = true;
         }
         self.are_pictures_dirty |= stored.is_waking && kind.media_kind() == MediaKind::Video;
         self.forward(now, key, stored, egress);

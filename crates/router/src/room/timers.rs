@@ -58,6 +58,7 @@ impl RoomRouter {
         let is_alive = now.since(self.last_packet_at) < AFTERGLOW;
         self.next_tick = is_alive.then(|| now.plus(TICK));
         self.cached_pkts_left = CACHED_PKTS_PER_TICK;
+        self.are_pictures_dirty |= std::mem::take(&mut self.are_pictures_stale);
         for at in 0..self.publishers.len() {
             if let Some(publisher) = self.publishers.get(at).copied() {
                 self.tend_publisher(now, publisher, egress);

@@ -26,6 +26,9 @@ const AUDIO_PKTS: u16 = 64;
 /// A timestamp that differs by more than this from the time that passed is a jump, not a pause.
 const TIMESTAMP_JUMP: Duration = Duration::from_secs(10);
 
+/// Between two goodbyes that are believed: each moves the whole room.
+const GOODBYE_INTERVAL_MIN: Duration = Duration::from_secs(1);
+
 /// The window over which the bitrate is measured.
 const RATE_WINDOW: Duration = Duration::from_secs(1);
 
@@ -67,6 +70,7 @@ pub(crate) struct Layer {
     pub(crate) ptime: Duration,
     pub(crate) last_media_at: Option<MonoTime>,
     pub(crate) is_live: bool,
+    goodbye_at: Option<MonoTime>,
     window_started: MonoTime,
     window_bytes: u64,
     bitrate: Bitrate,
@@ -92,6 +96,7 @@ impl Layer {
             ptime: Duration::from_millis(20),
             last_media_at: None,
             is_live: false,
+            goodbye_at: None,
             window_started: MonoTime::ZERO,
             window_bytes: 0,
             bitrate: Bitrate::default(),
@@ -107,12 +112,22 @@ impl Layer {
         self.keyframe.clear();
     }
 
-    /// The layer's SSRC said goodbye.
-    pub(crate) fn unbind(&mut self) {
+    /// The layer's SSRC said goodbye. False if that changed nothing: it had before, or it says so too
+    /// often for all that follows from it.
+    pub(crate) fn take_goodbye(&mut self, now: MonoTime) -> bool {
+        let is_again = self
+            .goodbye_at
+            .is_some_and(|at| now.since(at) < GOODBYE_INTERVAL_MIN);
+        if self.ssrc.is_none() || is_again {
+            return false;
+        }
+        self.goodbye_at = Some(now);
         self.ssrc = None;
         self.stats = None;
         self.nack.clear();
         self.last_media_at = None;
+        self.is_live = false;
+        true
     }
 
     /// The permit is gone: what is held is freed, what comes is only accounted.

@@ -74,8 +74,58 @@ fn a_payload_type_change_to_another_codec_recuts_at_its_keyframe() {
     assert_eq!(world.got(me, MAIN).len(), before);
     world.run_ms(40);
     world.frame(ann, 0, true, 2);
+    world.run_ms(50);
     assert_eq!(world.got(me, MAIN).len(), before + 2);
     check_stream(world.got(me, MAIN));
+}
+
+#[test]
+fn a_codec_that_changes_with_every_packet_moves_the_room_once_a_tick_at_most() {
+    let mut world = World::new(3);
+    let ann = world.join(1);
+    world.listen();
+    world.frame(ann, 0, true, 1);
+    world.programme(Some(ann));
+    let before = world.router.counters().cuts;
+    for _ in 0..100 {
+        world.run_ms(1);
+        let encoding = &mut world.people[ann].camera[0];
+        let packet = PacketBuilder {
+            pt: H264,
+            seq: encoding.seq,
+            ssrc: encoding.ssrc,
+            timestamp: encoding.timestamp.wrapping_add(900_000),
+            ..video(0)
+        };
+        encoding.seq = encoding.seq.wrapping_add(1);
+        let _is_taken = world.deliver(ann, &packet.build(&[0x65, 1, 2]));
+        for packet in world.make_frame(ann, 0, true, 1) {
+            let _is_taken = world.deliver(ann, &packet);
+        }
+    }
+    let cuts = world.router.counters().cuts - before;
+    assert!(cuts <= 3, "{cuts} cuts in 100 ms");
+}
+
+#[test]
+fn goodbyes_without_end_move_the_room_once_a_second() {
+    let mut world = World::new(3);
+    let ann = world.join(1);
+    world.listen();
+    world.programme(Some(ann));
+    let ssrc = Ssrc(world.people[ann].camera[0].ssrc);
+    let mut buf = [0; 16];
+    let mut writer = estrade_rtp::rtcp::Writer::new(&mut buf);
+    writer.bye(&[ssrc]).unwrap();
+    let bye = writer.written().to_vec();
+    let mut told = 0;
+    for _ in 0..1_000 {
+        world.run_ms(2);
+        world.frame(ann, 0, true, 1);
+        world.rtcp(ann, &bye);
+        told += world.events().len();
+    }
+    assert!(told <= 20, "{told} events in 2 s");
 }
 
 #[test]
