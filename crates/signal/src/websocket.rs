@@ -8,6 +8,7 @@ mod session;
 
 use std::sync::Arc;
 
+use axum::extract::rejection::QueryRejection;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{Query, State};
@@ -40,11 +41,11 @@ pub(crate) struct ConnectQuery {
 /// Lets a client in and upgrades its connection, or says why not.
 pub(crate) async fn connect(
     State(edge): State<Arc<Edge>>,
-    Query(query): Query<ConnectQuery>,
+    query: Result<Query<ConnectQuery>, QueryRejection>,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
-    let admission = match admit(&edge, &query, &headers) {
+    let admission = match admit(&edge, query, &headers) {
         Ok(admission) => admission,
         Err(error) => {
             if upgrade.is_ok() {
@@ -89,7 +90,15 @@ async fn join(
 }
 
 /// Verifies the token, wherever the client could put it.
-fn admit(edge: &Edge, query: &ConnectQuery, headers: &HeaderMap) -> Result<Admission, ApiError> {
+fn admit(
+    edge: &Edge,
+    query: Result<Query<ConnectQuery>, QueryRejection>,
+    headers: &HeaderMap,
+) -> Result<Admission, ApiError> {
+    let Query(query) = query.map_err(|_| {
+        let message = "The address has a query that cannot be read. Send one \"token\" in it.";
+        ApiError::new(StatusCode::BAD_REQUEST, "invalid_field", message)
+    })?;
     let token = bearer(headers)
         .or(query.token.as_deref())
         .or_else(|| token_in_subprotocols(headers))

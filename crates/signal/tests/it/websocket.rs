@@ -201,6 +201,11 @@ async fn whoever_is_not_let_in_is_told_why_and_a_plain_get_tells_it_again() {
     );
     let (_, code) = plain(expired).await;
     assert_eq!(code, "token_expired");
+    let (status, code) = plain("a&token=b".to_owned()).await;
+    assert_eq!(
+        (status, code.as_str()),
+        (StatusCode::BAD_REQUEST, "invalid_field")
+    );
 }
 
 #[tokio::test]
