@@ -209,9 +209,15 @@ impl AudioSlots {
         self.len
     }
 
-    /// The two that a receiver with a single slot should hear, best first: the active speaker while it
-    /// talks, else the loudest; `incumbent` is kept while it talks and the active speaker does not.
-    pub(crate) fn ranked(&self, now: MonoTime, incumbent: Option<u32>) -> [Option<u32>; 2] {
+    /// The two of the slots from `first` on that a receiver with one slot for all of these should hear,
+    /// best first: the active speaker while it talks, else the loudest; `incumbent` is kept while it
+    /// talks and the active speaker does not.
+    pub(crate) fn ranked(
+        &self,
+        now: MonoTime,
+        first: usize,
+        incumbent: Option<u32>,
+    ) -> [Option<u32>; 2] {
         let key = |holder: &Holder| {
             let is_talking = holder.loudness.is_talking(now);
             let is_active = is_talking && self.active == Some(holder.source);
@@ -224,11 +230,9 @@ impl AudioSlots {
             );
             (rank, std::cmp::Reverse(holder.source))
         };
-        let best = self.slots.iter().flatten().max_by_key(|holder| key(holder));
-        let second = self
-            .slots
-            .iter()
-            .flatten()
+        let holders = || self.slots.iter().skip(first).flatten();
+        let best = holders().max_by_key(|holder| key(holder));
+        let second = holders()
             .filter(|holder| best.is_none_or(|best| best.source != holder.source))
             .max_by_key(|holder| key(holder));
         [best, second].map(|holder| holder.map(|holder| holder.source))

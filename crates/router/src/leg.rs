@@ -79,8 +79,8 @@ pub(crate) struct Leg {
     pub(crate) wait: Option<Wait>,
     /// Whether its session can receive.
     pub(crate) is_open: bool,
-    /// Whether it is its session's only audio slot.
-    pub(crate) is_single: bool,
+    /// Whether it is its session's last audio slot, which stands for the room's further ones too.
+    pub(crate) is_last: bool,
     /// Index of the source it is to show.
     pub(crate) want: Option<u32>,
     /// What it could not show because the receiver did not negotiate the codec; counted once.
@@ -150,7 +150,7 @@ impl Leg {
             current: None,
             wait: None,
             is_open: false,
-            is_single: false,
+            is_last: false,
             want: None,
             mismatch: None,
             layer_cap: None,

@@ -22,6 +22,7 @@ use estrade_types::{MonoTime, ParticipantKey, Permits, SlotId, SourceKind, WallC
 use self::pictures::Pictures;
 use self::session::Session;
 pub use self::setup::{AddSession, RouterConfig, RouterError, RouterSession};
+use self::sound::Ranked;
 use crate::audio_slots::AudioSlots;
 use crate::bits::Bits;
 use crate::leg::{LayerKey, Leg};
@@ -70,8 +71,8 @@ pub struct RoomRouter {
     pictures: Pictures,
     audio: AudioSlots,
     active_speaker: Option<ParticipantKey>,
-    /// What sessions with one audio slot hear, best first.
-    ranked: [Option<u32>; 2],
+    /// What sessions with fewer audio slots than the room hear in their last.
+    ranked: Ranked,
     are_pictures_dirty: bool,
     /// They are dirty, but a publisher could make them so with every packet: looked at with the tick.
     are_pictures_stale: bool,
@@ -103,7 +104,7 @@ impl RoomRouter {
             pictures: Pictures::default(),
             audio,
             active_speaker: None,
-            ranked: [None; 2],
+            ranked: Ranked::default(),
             are_pictures_dirty: false,
             are_pictures_stale: false,
             is_audio_dirty: false,
@@ -191,18 +192,16 @@ impl RoomRouter {
                 participant.sources.push(source);
             }
         }
-        let audio_sections = add
-            .tx
-            .iter()
-            .filter(|media| matches!(media.slot, SlotId::Audio(_)))
-            .count();
+        let is_audio = |slot| matches!(slot, SlotId::Audio(_));
+        let last_audio = add.tx.iter().map(|media| media.slot);
+        let last_audio = last_audio.filter(|slot| is_audio(*slot)).max();
         for (stream, media) in (0..).zip(add.tx) {
             let address = LegAddress {
                 session: add.slot,
                 stream,
             };
             let mut leg = Leg::new(media, address, index, add.participant, &mut bits);
-            leg.is_single = audio_sections == 1 && matches!(media.slot, SlotId::Audio(_));
+            leg.is_last = last_audio == Some(media.slot);
             let leg = self.legs.insert(leg);
             if let Some(session) = self.sessions.get_mut(index) {
                 session.legs.push(leg);

@@ -8,18 +8,19 @@ use estrade_types::{MonoTime, ParticipantKey, SlotId, SourceKind, limits};
 
 use super::RoomRouter;
 use crate::Egress;
-use crate::audio_slots::Loudness;
+use crate::audio_slots::{Loudness, SLOTS_MAX};
 use crate::leg::LayerKey;
 
 /// The wants of a session's video legs: leg and source.
 type Wants = ArrayVec<(u32, Option<u32>), { limits::TX_SECTIONS_MAX }>;
 
+/// For each slot, whom of the holders of it and the slots after it to hear in one, best first.
+pub(super) type Ranked = [[Option<u32>; 2]; SLOTS_MAX];
+
 impl RoomRouter {
     /// Puts every audio leg on the microphone it is to hear.
     pub(super) fn settle_audio(&mut self, now: MonoTime) {
-        self.ranked = self
-            .audio
-            .ranked(now, self.ranked.first().copied().flatten());
+        self.ranked = self.rank(now);
         for index in 0..self.legs.end() {
             self.tune(index);
         }
@@ -40,8 +41,9 @@ impl RoomRouter {
         };
         let source = if !leg.is_open {
             None
-        } else if leg.is_single && self.audio.len() > 1 {
-            let mut ranked = self.ranked.into_iter().flatten();
+        } else if leg.is_last && self.audio.len() > usize::from(slot) + 1 {
+            let ranked = self.ranked.get(usize::from(slot));
+            let mut ranked = ranked.into_iter().flatten().copied().flatten();
             ranked.find(|source| !is_own(*source))
         } else {
             let holder = self.audio.holder(usize::from(slot));
@@ -56,10 +58,19 @@ impl RoomRouter {
         }
     }
 
-    /// Whether receivers with one slot should hear somebody else by now.
+    /// Whether receivers with fewer slots than the room should hear somebody else by now.
     pub(super) fn is_ranking_stale(&self, now: MonoTime) -> bool {
-        let incumbent = self.ranked.first().copied().flatten();
-        self.audio.ranked(now, incumbent) != self.ranked
+        self.rank(now) != self.ranked
+    }
+
+    fn rank(&self, now: MonoTime) -> Ranked {
+        let mut ranked = self.ranked;
+        for (first, two) in ranked.iter_mut().enumerate().take(self.audio.len()) {
+            *two = self
+                .audio
+                .ranked(now, first, two.first().copied().flatten());
+        }
+        ranked
     }
 
     /// Lets the active speaker into a slot.

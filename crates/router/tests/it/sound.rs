@@ -121,6 +121,26 @@ fn a_player_with_one_slot_hears_the_active_speaker_else_the_loudest() {
 }
 
 #[test]
+fn a_client_with_fewer_slots_than_the_room_hears_who_talks_in_its_last_one() {
+    let mut world = World::new(5);
+    let five: Vec<usize> = (0..5).map(|_| world.join(1)).collect();
+    let me = world.listen();
+    let all = |talker: usize| -> Vec<(usize, u8)> {
+        let level = |from| if from == talker { VOICE } else { QUIET };
+        five.iter().map(|from| (*from, level(*from))).collect()
+    };
+    talk(&mut world, &all(0), 1_000);
+    for talker in [3, 4, 2] {
+        talk(&mut world, &all(talker), 1_500);
+        let owner = u8::try_from(talker).unwrap() + 1;
+        assert_eq!(world.got(me, 2).last().unwrap().owner(), Some(owner));
+    }
+    assert_eq!(owners(&world, me, 0), [1]);
+    assert_eq!(owners(&world, me, 1), [2]);
+    check_gapless(world.got(me, 2));
+}
+
+#[test]
 fn a_muted_participant_is_not_heard_from_the_next_packet_on() {
     let mut world = World::new(3);
     let (ann, me) = (world.join(1), world.listen());
