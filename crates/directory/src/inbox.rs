@@ -29,7 +29,7 @@ pub(crate) enum Fact {
     ClientGone(SessionId, CloseReason),
     /// The server shuts down.
     Shutdown,
-    /// The room's shard stopped by itself.
+    /// The room's shard stopped by itself, or lost the room to a panic.
     ShardLost,
 }
 

@@ -19,8 +19,8 @@ use estrade_room::{
     Actor, Applied, Command, Effect, ParticipantView, Room, RoomSettings, RoomView, StageFilter,
 };
 use estrade_types::{
-    Admission, IceCredentials, LinkKind, Mid, MonoTime, OpenSession, ParticipantId, SessionId,
-    ShardCommand,
+    Admission, CommandRefused, IceCredentials, LinkKind, Mid, MonoTime, OpenSession, ParticipantId,
+    SessionId, ShardCommand,
 };
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
@@ -327,11 +327,28 @@ impl RoomTask {
             drop(reply.send(Ok(value)));
             return;
         }
-        let until = self.call_deadline();
+        let settled = self.settled(acks);
         tokio::spawn(async move {
-            let result = acks.wait(until).await;
+            let result = settled.await;
             drop(reply.send(result.map(|_| value)));
         });
+    }
+
+    /// What the shard says to all of these. One that no longer knows the room has lost it, to a
+    /// panic in its work: nobody could come in or be heard here again.
+    fn settled(
+        &self,
+        acks: Acks,
+    ) -> impl Future<Output = Result<Option<IceCredentials>, DirectoryError>> + Send + use<> {
+        let until = self.call_deadline();
+        let handle = Arc::clone(&self.handle);
+        async move {
+            let result = acks.wait(until).await;
+            if result == Err(DirectoryError::Shard(CommandRefused::UnknownRoom)) {
+                handle.inbox.push(Fact::ShardLost);
+            }
+            result
+        }
     }
 }
 

@@ -60,9 +60,9 @@ impl RoomTask {
                 .inbox
                 .push(Fact::ClientGone(session, CloseReason::Left));
         }
-        let until = self.call_deadline();
+        let settled = self.settled(acks);
         tokio::spawn(async move {
-            let result = acks.wait(until).await.map(|_| ());
+            let result = settled.await.map(|_| ());
             if result.is_err() {
                 let gone = Fact::ClientGone(session, CloseReason::Left);
                 inbox.inbox.push(gone);
@@ -121,10 +121,10 @@ impl RoomTask {
             };
             acks.add(self.outbox.push(command));
         }
-        let until = self.call_deadline();
+        let settled = self.settled(acks);
         let handle = Arc::clone(&self.handle);
         tokio::spawn(async move {
-            let opened = acks.wait(until).await;
+            let opened = settled.await;
             let opened = opened.and_then(|local| local.ok_or(NO_CREDENTIALS));
             if opened.is_err() {
                 // There is one offer per session and this was it: the client has to come in again,
@@ -160,9 +160,9 @@ impl RoomTask {
             session,
             remote_ice,
         }));
-        let until = self.call_deadline();
+        let settled = self.settled(acks);
         tokio::spawn(async move {
-            let opened = acks.wait(until).await;
+            let opened = settled.await;
             let restarted = opened.and_then(|local| {
                 let local_ice = local.ok_or(NO_CREDENTIALS)?;
                 Ok(Some(Restarted { local_ice, mid }))

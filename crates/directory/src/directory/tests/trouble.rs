@@ -101,6 +101,26 @@ async fn commands_that_wait_are_not_starved_by_facts() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_room_that_its_shard_has_lost_ends_at_the_next_command() {
+    let (directory, shard) = directory();
+    let mut host = join(&directory, "host", Role::Host).await;
+    shard.set(Mood::Refuses(CommandRefused::UnknownRoom));
+    let refused = host.act(mute("host")).await;
+    assert_eq!(
+        refused,
+        Err(DirectoryError::Shard(CommandRefused::UnknownRoom))
+    );
+    let reason = until(&mut host, |notice| match notice {
+        ClientNotice::Closed(reason) => Some(*reason),
+        _ => None,
+    })
+    .await;
+    assert_eq!(reason, CloseReason::InternalError);
+    shard.set(Mood::Answers);
+    let _anew = join(&directory, "host", Role::Host).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_refused_join_leaves_nobody_behind() {
     let (directory, shard) = directory();
     let _host = join(&directory, "host", Role::Host).await;
