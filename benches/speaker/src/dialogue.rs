@@ -174,7 +174,7 @@ impl Composer<'_> {
             return self.rng.between(6.0, 40.0);
         }
         if self.rng.chance(self.scenario.overlap) {
-            return -self.rng.between(0.3, 1.4);
+            return -self.rng.between(0.3, 1.8);
         }
         self.rng.normal(0.0, 0.25).max(-0.8)
     }
@@ -394,10 +394,11 @@ impl Composer<'_> {
         let (mut quiet, mut skipped) = (0, 0);
         let mut from = self.rng.below(ptime);
         while from + ptime <= self.frames {
+            // One draw per packet: its level is what flickers, whatever its length.
+            let noise = self.rng.pick(&flicker).copied().unwrap_or(0.0);
             let mut sum = 0.0;
             let mut is_speech = false;
             for at in from..from + ptime {
-                let noise = self.rng.pick(&flicker).copied().unwrap_or(0.0);
                 let speech = track.speech.get(at).copied().unwrap_or(0.0);
                 let other = track.other.get(at).copied().unwrap_or(0.0);
                 is_speech |= speech + other > audible;

@@ -17,6 +17,10 @@ use anyhow::{Context as _, Result, bail};
 /// Level of active speech in the traces, dBov.
 const SPEECH_DBOV: f64 = -26.0;
 
+/// The longest back-channel, in 10 ms: `speaker.md` §8 has them last 0.3 to 0.9 s. What a voice says
+/// more slowly is left out.
+const WORD_FRAMES_MAX: usize = 90;
+
 /// The committed voices.
 const VOICES: [(&str, &str); 8] = [
     ("en-us", include_str!("../traces/en-us.txt")),
@@ -66,6 +70,7 @@ fn parse(text: &str) -> Result<Voice> {
             _ => bail!("unknown kind of piece"),
         }
     }
+    voice.words.retain(|word| word.len() <= WORD_FRAMES_MAX);
     if voice.sentences.is_empty() || voice.words.is_empty() {
         bail!("a voice has sentences and words");
     }

@@ -2,8 +2,10 @@
 //!
 //! Each contender gathers a *run*: voiced time while the holder is quiet, and a little while it
 //! talks. The floor moves when the run and the holder's silence together pass a threshold, raised
-//! by how much more the holder has been talking than the contender: a short word in a talker's own
-//! pause needs more than an answer. `speaker.md` §8.
+//! by how much more the holder has been talking than the contender (a short word in a talker's own
+//! pause needs more than an answer) and by how often people interject in this room. `speaker.md`
+//! §8. Beyond that page, whoever goes on talking over the holder for longer than an interjection
+//! lasts takes the floor from it.
 //!
 //! Fed by the shard, per room. Times are milliseconds of media, except how long ago somebody's
 //! last voiced packet *came*, which is by arrival. The constants were chosen on the tuning seeds of
@@ -17,6 +19,7 @@ use std::time::Duration;
 
 use estrade_types::{AudioLevel, MonoTime, ParticipantKey, RtpTimestamp, SpeakingParticipant};
 
+use crate::claim::{Claim, Scene, Unrest};
 use crate::panel::Panel;
 use crate::voice::{Heard, ms};
 use crate::{Detector, DetectorCounters, Mute, SpeakerEvent};
@@ -26,10 +29,6 @@ const CONTENDER_HOLD: Duration = Duration::from_millis(180);
 
 /// A voiced packet of the holder lasts so long.
 const HOLDER_HOLD: Duration = Duration::from_millis(145);
-
-/// A run grows to this while the holder talks, ms: an interruption is prepared, not executed.
-/// Higher is faster after long overlaps, and lets a word across a breath take the floor.
-const INTERRUPTING_MS_MAX: f32 = 600.0;
 
 /// The least run that takes a held floor, ms.
 const RUN_MS_MIN: f32 = 180.0;
@@ -49,13 +48,24 @@ const SILENCE_WEIGHT: f32 = 0.6;
 const SILENCE_MS_MAX: f32 = 1_400.0;
 
 /// What the threshold rises by for each unit by which the holder's share of talk is greater, ms.
-const SHARE_MS: f32 = 400.0;
+const SHARE_MS: f32 = 500.0;
 
-/// Time constant of the share of talk, ms.
-const SHARE_TAU_MS: f32 = 32_000.0;
+/// Voice of a contender, while the holder talks, that takes the floor, ms: interjections are
+/// shorter. Raised by the shares of talk like the threshold.
+const INTERRUPTION_MS: f32 = 800.0;
 
-/// Longest run remembered, ms.
-const RUN_MS_MAX: f32 = 2_000.0;
+/// What is added to that in a crowd, ms.
+const INTERRUPTION_CROWD_MS: f32 = 300.0;
+
+/// After a crowd nobody is interrupted for so long: laughter ebbs.
+const AFTER_CROWD: Duration = Duration::from_secs(1);
+
+/// Nobody who got the floor so lately is interrupted: two who talk at once do not flap.
+const TENURE: Duration = Duration::from_millis(1_200);
+
+/// Who interrupts may be this much quieter than the holder, dB: a second microphone in the holder's
+/// own room is quieter still.
+const QUIETER_DB: f32 = 10.0;
 
 /// So many at once are a crowd, if they are also more than a quarter of the candidates.
 const CROWD: usize = 3;
@@ -63,51 +73,25 @@ const CROWD: usize = 3;
 /// How Estrade's detector runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EvidenceSettings {
-    /// The one knob: evidence that moves the floor. Lower is faster and less calm; kept within
-    /// 300 ms to 2 s.
+    /// The one knob: evidence that moves the floor, in a room with two interjections a minute.
+    /// Lower is faster and less calm; kept within 300 ms to 2 s.
     pub threshold: Duration,
 }
 
 impl EvidenceSettings {
     /// Few false switches.
     pub const CALM: Self = Self {
-        threshold: Duration::from_millis(620),
+        threshold: Duration::from_millis(570),
     };
     /// Faster, with more false switches.
     pub const FAST: Self = Self {
-        threshold: Duration::from_millis(550),
+        threshold: Duration::from_millis(510),
     };
 }
 
 impl Default for EvidenceSettings {
     fn default() -> Self {
         Self::CALM
-    }
-}
-
-/// What is known of one participant's claim to the floor.
-#[derive(Clone, Copy, Debug, Default)]
-struct Claim {
-    run_ms: f32,
-    share: f32,
-    share_at: MonoTime,
-}
-
-impl Claim {
-    /// Share of time with voice, forgotten up to `now`.
-    fn share(&self, now: MonoTime) -> f32 {
-        self.share * (-(now - self.share_at).as_secs_f32() * 1e3 / SHARE_TAU_MS).exp()
-    }
-
-    fn add_share(&mut self, now: MonoTime, heard: Heard) {
-        let share = self.share(now);
-        let step = if heard.is_voiced {
-            1.0 - (-ms(heard.span_ms) / SHARE_TAU_MS).exp()
-        } else {
-            0.0
-        };
-        self.share = (share + step).min(1.0);
-        self.share_at = now;
     }
 }
 
@@ -118,6 +102,8 @@ pub struct EvidenceDetector {
     claims: Vec<Claim>,
     threshold_ms: f32,
     crowd_at: Option<MonoTime>,
+    floor_at: Option<MonoTime>,
+    unrest: Unrest,
 }
 
 impl EvidenceDetector {
@@ -132,50 +118,90 @@ impl EvidenceDetector {
             panel,
             threshold_ms: threshold.as_secs_f32() * 1e3,
             crowd_at: None,
+            floor_at: None,
+            unrest: Unrest::default(),
         }
     }
 
     /// Weighs one packet of the candidate at `index`.
     fn weigh(&mut self, now: MonoTime, index: usize, heard: Heard) {
-        if let Some(claim) = self.claims.get_mut(index) {
-            claim.add_share(now, heard);
-            claim.run_ms = (claim.run_ms - ms(heard.gap_ms)).max(0.0);
-        }
         let holder = self.panel.active_index();
+        let Some(voice) = self.panel.voice(index) else {
+            return;
+        };
+        let is_on = voice.is_on(now, CONTENDER_HOLD);
+        let active_ms = voice.active_ms();
+        let is_crowded = holder != Some(index) && is_on && self.is_crowd(now);
+        let Some(claim) = self.claims.get_mut(index) else {
+            return;
+        };
+        claim.hear(now, heard);
+        claim.sustain(is_on, active_ms);
         if holder == Some(index) {
             return;
         }
-        let is_on = self
-            .panel
-            .voice(index)
-            .is_some_and(|voice| voice.is_on(now, CONTENDER_HOLD));
-        let span = ms(heard.span_ms);
-        let is_crowd = is_on && self.is_crowd(now);
+        let is_sustained = claim.is_sustained();
+        let is_crowd = is_crowded && !is_sustained;
         if is_crowd {
             self.crowd_at = Some(now);
         }
         let holder_voiced = holder
             .and_then(|holder| self.panel.voice(holder))
             .and_then(crate::voice::Voice::last_voiced);
-        let holder_talks = holder_voiced.is_some_and(|at| now - at <= HOLDER_HOLD);
-        let Some(claim) = self.claims.get_mut(index) else {
-            return;
+        let scene = Scene {
+            is_on,
+            is_crowd,
+            holder_talks: holder_voiced.is_some_and(|at| now - at <= HOLDER_HOLD),
         };
-        claim.run_ms = if !is_on || is_crowd {
-            (claim.run_ms - span).max(0.0)
-        } else if holder_talks {
-            let prepared = (claim.run_ms + span).min(INTERRUPTING_MS_MAX);
-            claim.run_ms.max(prepared)
-        } else {
-            (claim.run_ms + span).min(RUN_MS_MAX)
-        };
-        if !heard.is_voiced || holder_talks || is_crowd {
+        if claim.count(ms(heard.span_ms), scene) {
+            self.unrest.note(now);
+        }
+        if !heard.is_voiced || is_crowd {
             return;
         }
-        let quiet_since = holder_voiced.max(self.crowd_at);
-        if self.is_enough(now, index, holder, quiet_since) {
+        let takes = if scene.holder_talks {
+            self.may_interrupt(now, index, holder, is_crowded)
+        } else {
+            let quiet_since = if is_sustained {
+                holder_voiced
+            } else {
+                holder_voiced.max(self.crowd_at)
+            };
+            self.is_enough(now, index, holder, quiet_since)
+        };
+        if takes {
             self.take_floor(now, index);
         }
+    }
+
+    /// Whether the contender has talked over the holder for so long that it is its turn.
+    fn may_interrupt(
+        &self,
+        now: MonoTime,
+        index: usize,
+        holder: Option<usize>,
+        is_crowded: bool,
+    ) -> bool {
+        let (Some(claim), Some(voice)) = (self.claims.get(index), self.panel.voice(index)) else {
+            return false;
+        };
+        let Some((held, holding)) =
+            holder.and_then(|holder| Some((self.claims.get(holder)?, self.panel.voice(holder)?)))
+        else {
+            return false;
+        };
+        let extra = if is_crowded {
+            INTERRUPTION_CROWD_MS
+        } else {
+            0.0
+        };
+        let more = held.share(now) - claim.share(now);
+        let is_after_crowd = self.crowd_at.is_some_and(|at| now - at <= AFTER_CROWD);
+        claim.interrupting_ms(now) >= INTERRUPTION_MS + extra + SHARE_MS * more
+            && (claim.is_sustained() || !is_after_crowd)
+            && self.floor_at.is_none_or(|at| now - at >= TENURE)
+            && voice.loudness() + QUIETER_DB >= holding.loudness()
+            && !voice.is_steady()
     }
 
     /// Whether the contender's evidence moves the floor.
@@ -197,15 +223,16 @@ impl EvidenceDetector {
             return false;
         }
         let Some(held) = holder.and_then(|holder| self.claims.get(holder)) else {
-            return claim.run_ms >= FIRST_RUN_MS;
+            return claim.run_ms() >= FIRST_RUN_MS;
         };
         let silence_ms = quiet_since.map_or(SILENCE_MS_MAX, |since| {
             ((now - since).as_secs_f32() * 1e3).min(SILENCE_MS_MAX)
         });
         let more = held.share(now) - claim.share(now);
-        claim.run_ms >= RUN_MS_MIN
+        claim.run_ms() >= RUN_MS_MIN
             && silence_ms >= SILENCE_MS_MIN
-            && claim.run_ms + SILENCE_WEIGHT * silence_ms >= self.threshold_ms + SHARE_MS * more
+            && claim.run_ms() + SILENCE_WEIGHT * silence_ms
+                >= self.threshold_ms + self.unrest.added_ms(now) + SHARE_MS * more
     }
 
     /// Whether so many talk at once that nobody holds the floor: laughter, applause.
@@ -222,11 +249,12 @@ impl EvidenceDetector {
         if let Some(held) = self.panel.active_index()
             && let Some(claim) = self.claims.get_mut(held)
         {
-            claim.run_ms = 0.0;
+            claim.lose_floor(now);
         }
         if let Some(claim) = self.claims.get_mut(index) {
-            claim.run_ms = 0.0;
+            claim.begin_anew();
         }
+        self.floor_at = Some(now);
         self.panel.give_floor(now, index);
     }
 
@@ -234,7 +262,7 @@ impl EvidenceDetector {
     fn succeed(&mut self, now: MonoTime) {
         let mut best: Option<(usize, f32)> = None;
         for (index, voice) in self.panel.candidates() {
-            let run = self.claims.get(index).map_or(0.0, |claim| claim.run_ms);
+            let run = self.claims.get(index).map_or(0.0, |claim| claim.run_ms());
             let talks = voice.is_on(now, CONTENDER_HOLD) && !voice.is_steady();
             if talks && run >= FIRST_RUN_MS && best.is_none_or(|(_, most)| run > most) {
                 best = Some((index, run));
@@ -250,10 +278,7 @@ impl Detector for EvidenceDetector {
     fn add(&mut self, now: MonoTime, participant: ParticipantKey) -> bool {
         match self.panel.add(participant) {
             Ok(Some(_)) => {
-                self.claims.push(Claim {
-                    share_at: now,
-                    ..Claim::default()
-                });
+                self.claims.push(Claim::new(now));
                 true
             }
             Ok(None) => true,
@@ -276,7 +301,7 @@ impl Detector for EvidenceDetector {
         if let Some(index) = self.panel.set_mute(now, participant, mute)
             && let Some(claim) = self.claims.get_mut(index)
         {
-            claim.run_ms = 0.0;
+            claim.begin_anew();
         }
         if held && mute == Mute::Muted {
             self.succeed(now);

@@ -12,6 +12,7 @@
 //! candidate or nobody; the programme's owner sits on the stage; the same inputs give the same
 //! outputs.
 
+mod claim;
 mod clock;
 mod detector;
 mod director;

@@ -20,6 +20,10 @@ pub(crate) enum Sound {
     Noise(u8),
     /// Syllables of about 200 ms with stresses, peaks at 22 dB below full scale, and breaths.
     Speech,
+    /// The same without breaths.
+    Breathless,
+    /// Speech from across the room: 18 dB quieter.
+    Leakage,
     /// The same level in every packet.
     Constant(u8),
     /// Key strokes: one loud packet of 20 ms, six times a second.
@@ -43,6 +47,7 @@ pub(crate) struct Room {
     pub(crate) microphones: Vec<Microphone>,
     pub(crate) now_ms: u64,
     pub(crate) events: Vec<SpeakerEvent>,
+    pub(crate) voice_bit: u8,
 }
 
 impl Room {
@@ -62,6 +67,7 @@ impl Room {
             microphones: Vec::new(),
             now_ms: 1_000,
             events: Vec::new(),
+            voice_bit: 0,
         }
     }
 
@@ -135,7 +141,7 @@ impl Room {
         self.detector.on_level(
             self.now(),
             microphone.key,
-            AudioLevel::from_octet(level),
+            AudioLevel::from_octet(level | self.voice_bit),
             RtpTimestamp(ticks.wrapping_add(microphone.ssrc_offset)),
             microphone.tells_ptime.then_some(ptime),
         );
@@ -190,9 +196,9 @@ fn level_at(sound: Sound, now_ms: u64, ptime_ms: u64) -> Option<u8> {
         Sound::Noise(level) => Some(level + scatter),
         Sound::Constant(level) => Some(level),
         Sound::Off => None,
-        Sound::Speech => {
+        Sound::Speech | Sound::Breathless => {
             // A breath every 1.8 s.
-            if now_ms % 1_800 < 200 {
+            if sound == Sound::Speech && now_ms % 1_800 < 200 {
                 return Some(62 + scatter);
             }
             let syllable = [30, 24, 22, 23, 25, 28, 22, 24, 27, 33];
@@ -200,6 +206,10 @@ fn level_at(sound: Sound, now_ms: u64, ptime_ms: u64) -> Option<u8> {
             let index = usize::try_from(slot % 10).expect("below 10");
             let word = usize::try_from(now_ms / 100 % 7).expect("below 7");
             Some(syllable[index] + stress[word] / 2 * 2)
+        }
+        Sound::Leakage => {
+            let direct = level_at(Sound::Speech, now_ms, ptime_ms)?;
+            Some((direct + 18).min(64 + scatter))
         }
         Sound::Keys => {
             let is_stroke = (now_ms / ptime_ms).is_multiple_of(8);

@@ -201,6 +201,89 @@ fn a_hum_that_begins_does_not_move_the_floor() {
 }
 
 #[test]
+fn who_goes_on_talking_over_the_holder_takes_the_floor_and_a_word_does_not() {
+    let mut room = Room::of(SpeakerRule::Evidence, 2);
+    room.hears(1, Sound::Speech);
+    room.run(5_000);
+    room.hears(2, Sound::Speech);
+    room.run(600);
+    room.hears(2, Sound::Noise(65));
+    room.run(3_000);
+    assert_eq!(room.active(), Some(1), "an interjection");
+    room.hears(2, Sound::Speech);
+    assert!(room.wait_for(2, 3_000).is_some());
+}
+
+#[test]
+fn two_who_talk_at_once_do_not_pass_the_floor_to_and_fro() {
+    let mut room = Room::of(SpeakerRule::Evidence, 2);
+    room.hears(1, Sound::Breathless);
+    room.run(5_000);
+    room.hears(2, Sound::Breathless);
+    room.run(60_000);
+    assert_eq!(room.announced(), [Some(1), Some(2)]);
+}
+
+#[test]
+fn a_second_microphone_in_the_talkers_room_does_not_interrupt() {
+    let mut room = Room::of(SpeakerRule::Evidence, 2);
+    room.hears(1, Sound::Speech);
+    room.run(3_000);
+    room.hears(2, Sound::Leakage);
+    room.run(60_000);
+    assert_eq!(room.announced(), [Some(1)]);
+}
+
+#[test]
+fn the_voice_bit_is_not_believed() {
+    // Half of the clients set it always or never.
+    let changes = [0x00, 0x80].map(|bit| {
+        let mut room = Room::of(SpeakerRule::Evidence, 2);
+        room.voice_bit = bit;
+        room.hears(1, Sound::Speech);
+        room.run(4_000);
+        room.hears(1, Sound::Noise(65));
+        room.hears(2, Sound::Speech);
+        room.run(4_000);
+        (room.announced(), room.speaking())
+    });
+    assert_eq!(changes[0], changes[1]);
+    assert_eq!(changes[0].0, [Some(1), Some(2)]);
+}
+
+#[test]
+fn a_client_that_adds_30_db_neither_takes_nor_keeps_the_floor_by_it() {
+    let mut room = Room::of(SpeakerRule::Evidence, 2);
+    room.join(3, Sound::Noise(35));
+    room.hears(1, Sound::Speech);
+    room.run(20_000);
+    assert_eq!(room.announced(), [Some(1)]);
+    room.hears(1, Sound::Noise(65));
+    room.hears(3, Sound::Constant(0));
+    room.run(3_000);
+    room.hears(3, Sound::Noise(35));
+    room.hears(2, Sound::Speech);
+    assert!(room.wait_for(2, 1_000).is_some());
+}
+
+#[test]
+fn comfort_packets_of_a_talker_who_paused_move_nothing() {
+    let mut room = Room::of(SpeakerRule::Evidence, 3);
+    room.hears(1, Sound::Speech);
+    room.run(3_000);
+    room.hears(1, Sound::Noise(65));
+    for n in 1..=3 {
+        room.microphone(n).ptime_ms = 400;
+        room.microphone(n).tells_ptime = false;
+    }
+    room.run(30_000);
+    assert_eq!(room.announced(), [Some(1)]);
+    room.microphone(2).ptime_ms = 20;
+    room.hears(2, Sound::Speech);
+    assert!(room.wait_for(2, 1_000).is_some());
+}
+
+#[test]
 fn ours_is_faster_than_the_reference_from_one_to_the_next() {
     let took = BOTH.map(|rule| {
         let mut room = Room::of(rule, 2);
