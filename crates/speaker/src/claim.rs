@@ -23,7 +23,7 @@ const RUN_MS_MAX: f32 = 2_000.0;
 const UTTERANCE_FALL: f32 = 2.0;
 
 /// Activity without a break that laughter, which comes in syllables, does not reach, ms.
-const SUSTAINED_MS: u32 = 500;
+const SUSTAINED_MS: u32 = 440;
 
 /// Who lost the floor interrupts nobody for so long.
 const REGAIN: Duration = Duration::from_secs(3);
@@ -42,10 +42,10 @@ const RATE_TAU_S: f32 = 60.0;
 const RATE_USUAL: f32 = 2.0;
 
 /// The highest rate that counts, per minute.
-const RATE_MAX: f32 = 5.0;
+const RATE_MAX: f32 = 8.0;
 
 /// What each interjection per minute adds to the threshold, ms.
-const RATE_MS: f32 = 25.0;
+const RATE_MS: f32 = 22.0;
 
 /// What is going on while a contender's packet is weighed.
 #[derive(Clone, Copy, Debug)]

@@ -81,7 +81,7 @@ pub struct EvidenceSettings {
 impl EvidenceSettings {
     /// Few false switches.
     pub const CALM: Self = Self {
-        threshold: Duration::from_millis(570),
+        threshold: Duration::from_millis(565),
     };
     /// Faster, with more false switches.
     pub const FAST: Self = Self {
