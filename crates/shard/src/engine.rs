@@ -23,7 +23,9 @@ use std::time::Instant;
 
 use estrade_rtp::DatagramKind;
 use estrade_transport::Certificate;
-use estrade_types::limits::{DATAGRAM_BYTES_MAX, ROOMS_PER_SHARD_MAX, SESSIONS_PER_SHARD_MAX};
+use estrade_types::limits::{
+    DATAGRAM_BYTES_MAX, ROOMS_PER_SHARD_MAX, SESSIONS_PER_SHARD_MAX, TIMERS_PER_TURN_MAX,
+};
 use estrade_types::{
     CommandId, DropReason, MonoTime, RoomKey, SessionId, ShardCommand, ShardCounters, ShardEvent,
     ShardIndex, WallClock,
@@ -154,7 +156,10 @@ impl Engine {
     /// Does what is due, and the handshake work that earlier turns had no time for. Once a turn.
     pub fn on_timeout(&mut self, now: MonoTime, sink: &mut impl DatagramSink) {
         self.run_deferred_dtls(now, sink);
-        while let Some((at, owner)) = self.timers.pop_due(now) {
+        for _ in 0..TIMERS_PER_TURN_MAX {
+            let Some((at, owner)) = self.timers.pop_due(now) else {
+                break;
+            };
             match owner {
                 TimerOwner::Session(slot) => self.on_session_timeout(now, at, slot, sink),
                 TimerOwner::Room(slot) => self.on_room_timeout(now, at, slot, sink),

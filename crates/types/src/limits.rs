@@ -27,6 +27,9 @@ pub const SPOTLIGHTS_MAX: usize = 9;
 /// Commands a shard applies in one turn; the rest wait for the next.
 pub const COMMANDS_PER_TURN_MAX: usize = 256;
 
+/// Deadlines a shard serves in one turn; the rest wait for the next, after the socket was read.
+pub const TIMERS_PER_TURN_MAX: usize = 4_096;
+
 /// Commands waiting for a shard; the next call is refused as unavailable.
 pub const COMMAND_QUEUE_MAX: usize = 8_192;
 
