@@ -1,7 +1,7 @@
 //! The clients of one room, and what each of them is told.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use estrade_room::RoomView;
@@ -10,21 +10,53 @@ use estrade_types::{
 };
 
 use crate::notices::{Delivery, NoticeSender, Queued};
+use crate::shard_link::lock;
 
 /// Where a session stands on the shard.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Transport {
     /// Nothing has been offered yet.
     New,
     /// Open on the shard, or about to be.
     Open {
         /// The endpoint's credentials of the present ICE generation.
-        remote_ice: IceCredentials,
+        remote_ice: Arc<RemoteIce>,
+        /// ICE restarts asked of the shard, for [`RemoteIce::applied`].
+        restarts: u64,
         /// The section that carries the transport.
         mid: Option<Mid>,
     },
     /// The shard has closed it.
     Closed,
+}
+
+/// The endpoint's credentials as the shard has applied them: what was asked for and not
+/// acknowledged does not count, so that asking again is no trickle of candidates.
+#[derive(Debug)]
+pub(super) struct RemoteIce {
+    /// With the number of the restart that brought them, 0 for the offer.
+    present: Mutex<(u64, IceCredentials)>,
+}
+
+impl RemoteIce {
+    pub(super) fn offered(credentials: IceCredentials) -> Arc<Self> {
+        Arc::new(Self {
+            present: Mutex::new((0, credentials)),
+        })
+    }
+
+    pub(super) fn is(&self, credentials: &IceCredentials) -> bool {
+        lock(&self.present).1 == *credentials
+    }
+
+    /// The shard has applied restart `number`; it applies them in order, but word of it may come
+    /// here out of order.
+    pub(super) fn applied(&self, number: u64, credentials: IceCredentials) {
+        let mut present = lock(&self.present);
+        if number > present.0 {
+            *present = (number, credentials);
+        }
+    }
 }
 
 #[derive(Debug)]

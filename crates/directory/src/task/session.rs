@@ -7,7 +7,7 @@ use estrade_room::{Actor, Command, JoinCommand, RoomError};
 use estrade_types::limits::DATA_MESSAGE_BYTES_MAX;
 use estrade_types::{CloseReason, ParticipantId, SessionId, ShardCommand};
 
-use super::clients::{ClientRecord, DataBudget, Transport};
+use super::clients::{ClientRecord, DataBudget, RemoteIce, Transport};
 use super::{DataCall, JoinCall, OpenCall, Reply, RestartCall, Restarted, RoomTask};
 use crate::DirectoryError;
 use crate::inbox::Fact;
@@ -93,14 +93,15 @@ impl RoomTask {
         let Some(record) = self.clients.get_mut(session) else {
             return drop(reply.send(Err(DirectoryError::UnknownSession)));
         };
-        if record.transport != Transport::New {
+        if !matches!(record.transport, Transport::New) {
             return drop(reply.send(Err(DirectoryError::AlreadyNegotiated)));
         }
         let Some(key) = self.room.key_of(&record.participant) else {
             return drop(reply.send(Err(DirectoryError::UnknownSession)));
         };
         record.transport = Transport::Open {
-            remote_ice: open.remote_ice.clone(),
+            remote_ice: RemoteIce::offered(open.remote_ice.clone()),
+            restarts: 0,
             mid,
         };
         open.room = self.handle.key;
@@ -145,16 +146,18 @@ impl RoomTask {
         let record = self.clients.get_mut(session);
         let Some(Transport::Open {
             remote_ice: known,
+            restarts,
             mid,
         }) = record.map(|record| &mut record.transport)
         else {
             return drop(reply.send(Err(DirectoryError::UnknownSession)));
         };
-        if *known == remote_ice {
+        if known.is(&remote_ice) {
             return drop(reply.send(Ok(None)));
         }
-        known.clone_from(&remote_ice);
-        let mid = *mid;
+        *restarts += 1;
+        let (known, number, mid) = (Arc::clone(known), *restarts, *mid);
+        let asked = remote_ice.clone();
         let mut acks = Acks::default();
         acks.add(self.outbox.push(ShardCommand::RestartIce {
             session,
@@ -165,6 +168,7 @@ impl RoomTask {
             let opened = settled.await;
             let restarted = opened.and_then(|local| {
                 let local_ice = local.ok_or(NO_CREDENTIALS)?;
+                known.applied(number, asked);
                 Ok(Some(Restarted { local_ice, mid }))
             });
             drop(reply.send(restarted));

@@ -179,6 +179,25 @@ async fn new_credentials_restart_ice_and_candidates_alone_do_not() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_restart_that_was_not_acknowledged_is_asked_for_again() {
+    let (directory, shard) = directory();
+    let host = join(&directory, "host", Role::Host).await;
+    host.negotiate(&offer(&INTERACTIVE)).await.unwrap();
+    shard.take();
+    let fragment = "a=ice-ufrag:next\r\na=ice-pwd:clientpasswordclientpassw\r\n";
+    shard.set(Mood::Silent);
+    assert_eq!(
+        host.ice_fragment(fragment).await,
+        Err(DirectoryError::TimedOut)
+    );
+    shard.set(Mood::Answers);
+    let restarted = host.ice_fragment(fragment).await.unwrap();
+    assert!(restarted.is_some(), "taken for a trickle");
+    assert_eq!(shard.take().len(), 2);
+    assert_eq!(host.ice_fragment(fragment).await, Ok(None));
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_wished_before_the_offer_is_told_with_it() {
     let (directory, shard) = directory();
     let host = join(&directory, "host", Role::Host).await;
