@@ -92,7 +92,7 @@ impl Source {
             .filter_map(|(index, layer)| Some((index, layer.as_deref_mut()?)))
     }
 
-    /// Brings the layers' liveness up to date. True if any changed.
+    /// Brings the layers' liveness up to date. True if the choice of layers may have changed by it.
     pub(crate) fn update_liveness(&mut self, now: MonoTime) -> bool {
         let patience = match self.kind {
             SourceKind::Screen => SCREEN_LIVE,
@@ -105,8 +105,7 @@ impl Source {
                 && layer
                     .last_media_at
                     .is_some_and(|at| now.since(at) < patience);
-            is_changed |= layer.is_live != is_live;
-            layer.is_live = is_live;
+            is_changed |= layer.update_liveness(now, is_live);
         }
         is_changed
     }
@@ -130,10 +129,13 @@ impl Source {
             .collect()
     }
 
-    /// The highest live layer that is not above `cap`; the lowest live one if all are.
-    pub(crate) fn best_layer(&self, cap: u8) -> Option<u8> {
+    /// The highest live layer that is not above `cap` and steady, or the one that is `shown`; the
+    /// lowest live one if there is none.
+    pub(crate) fn best_layer(&self, cap: u8, shown: Option<u8>) -> Option<u8> {
         let live = self.live_layers();
-        let under_cap = live.iter().rev().find(|layer| **layer <= cap);
-        under_cap.or_else(|| live.first()).copied()
+        let is_steady = |index| self.layer(index).is_some_and(|layer| layer.is_steady);
+        let may_be = |index: u8| index <= cap && (shown == Some(index) || is_steady(index));
+        let best = live.iter().rev().find(|index| may_be(**index));
+        best.or_else(|| live.first()).copied()
     }
 }

@@ -60,7 +60,7 @@ impl RoomRouter {
         if !may_stay {
             self.detach(index);
         }
-        let desired = want.and_then(|want| self.best_layer(want, cap));
+        let desired = want.and_then(|want| self.best_layer(want, cap, current));
         match desired {
             None => self.stop_waiting(index),
             Some(key) if may_stay && current == Some(key) => self.stop_waiting(index),
@@ -68,12 +68,15 @@ impl RoomRouter {
         }
     }
 
-    /// The layer of a source that a leg should have.
-    fn best_layer(&self, source: u32, cap: u8) -> Option<LayerKey> {
-        let layer = self.sources.get(source)?.best_layer(cap)?;
+    /// The layer of a source that a leg, which shows `current`, should have.
+    fn best_layer(&self, source: u32, cap: u8, current: Option<LayerKey>) -> Option<LayerKey> {
+        let generation = self.sources.generation(source);
+        let shown = current.filter(|key| (key.source, key.generation) == (source, generation));
+        let shown = shown.map(|key| key.layer);
+        let layer = self.sources.get(source)?.best_layer(cap, shown)?;
         Some(LayerKey {
             source,
-            generation: self.sources.generation(source),
+            generation,
             layer,
         })
     }
@@ -402,7 +405,7 @@ impl RoomRouter {
                 .layer
                 .layer
                 .checked_sub(1)
-                .and_then(|cap| self.best_layer(wait.layer.source, cap))
+                .and_then(|cap| self.best_layer(wait.layer.source, cap, current))
                 .filter(|lower| lower.layer < wait.layer.layer && current != Some(*lower));
             if let Some(lower) = lower {
                 self.stop_waiting(index);

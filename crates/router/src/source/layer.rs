@@ -29,6 +29,10 @@ const TIMESTAMP_JUMP: Duration = Duration::from_secs(10);
 /// Between two goodbyes that are believed: each moves the whole room.
 const GOODBYE_INTERVAL_MIN: Duration = Duration::from_secs(1);
 
+/// How long a layer that died must live again before anybody is moved up to it: one that hardly gets
+/// through would else take everybody up and down with every packet.
+const STEADY_AFTER: Duration = Duration::from_secs(2);
+
 /// The window over which the bitrate is measured.
 const RATE_WINDOW: Duration = Duration::from_secs(1);
 
@@ -70,6 +74,9 @@ pub(crate) struct Layer {
     pub(crate) ptime: Duration,
     pub(crate) last_media_at: Option<MonoTime>,
     pub(crate) is_live: bool,
+    /// Whether legs may be moved up to it: it never died, or has lived for a while since.
+    pub(crate) is_steady: bool,
+    steady_from: MonoTime,
     goodbye_at: Option<MonoTime>,
     window_started: MonoTime,
     window_bytes: u64,
@@ -96,6 +103,8 @@ impl Layer {
             ptime: Duration::from_millis(20),
             last_media_at: None,
             is_live: false,
+            is_steady: true,
+            steady_from: MonoTime::ZERO,
             goodbye_at: None,
             window_started: MonoTime::ZERO,
             window_bytes: 0,
@@ -137,6 +146,19 @@ impl Layer {
         self.nack.clear();
         self.numbering.rebase();
         self.last_media_at = None;
+        self.is_steady = true;
+    }
+
+    /// Brings the liveness up to date. True if it changed, or whether the layer may be moved up to.
+    pub(crate) fn update_liveness(&mut self, now: MonoTime, is_live: bool) -> bool {
+        let before = (self.is_live, self.is_steady);
+        if is_live {
+            self.is_steady |= now >= self.steady_from;
+        } else if self.is_live {
+            self.is_steady = false;
+        }
+        self.is_live = is_live;
+        before != (self.is_live, self.is_steady)
     }
 
     /// Accounts a packet of the media SSRC, permitted or not. `None` if its number is beyond belief.
@@ -231,6 +253,9 @@ impl Layer {
             self.nack.take_gave_up();
         }
         let is_waking = !payload.is_empty() && !self.is_live;
+        if is_waking && !self.is_steady {
+            self.steady_from = now.plus(STEADY_AFTER);
+        }
         if !payload.is_empty() {
             self.last_media_at = Some(now);
             self.is_live = true;

@@ -246,6 +246,67 @@ fn legs_move_up_with_a_new_layer_and_down_when_it_dies() {
 }
 
 #[test]
+fn a_top_layer_that_hardly_gets_through_moves_nobody_up_and_down() {
+    let mut world = World::new(3);
+    let ann = world.join(2);
+    let me = world.listen();
+    world.frame(ann, 0, true, 2);
+    world.frame(ann, 1, true, 2);
+    world.programme(Some(ann));
+    let layer = |world: &World| world.got(me, MAIN).last().unwrap().tag().unwrap().layer;
+    assert_eq!(layer(&world), 1, "a first start is not delayed");
+    // The lowest layer answers every request with a keyframe; the top one has a frame each `gap`.
+    let play = |world: &mut World, frames: u32, gap: u32| {
+        for frame in 1..=frames {
+            let asked = world.plis(ann);
+            world.run_ms(40);
+            let is_asked = world.plis(ann) > asked;
+            world.frame(ann, 0, is_asked, 1);
+            if frame % gap == 0 {
+                world.frame(ann, 1, true, 1);
+            }
+        }
+    };
+    play(&mut world, 25 * 20, 25);
+    assert_eq!(layer(&world), 0);
+    let cuts = world.router.counters().cuts;
+    assert!(cuts <= 2, "{cuts} cuts");
+    assert!(world.plis(ann) <= 2, "{} requests", world.plis(ann));
+    // It recovers: not believed at once, but soon.
+    play(&mut world, 40, 1);
+    assert_eq!(layer(&world), 0);
+    play(&mut world, 15, 1);
+    assert_eq!(layer(&world), 1);
+    check_decodable(world.got(me, MAIN));
+}
+
+#[test]
+fn a_source_that_stalls_as_a_whole_goes_on_low_and_moves_up_once_it_is_steady() {
+    let mut world = World::new(3);
+    let ann = world.join(2);
+    let me = world.listen();
+    world.frame(ann, 0, true, 2);
+    world.frame(ann, 1, true, 2);
+    world.programme(Some(ann));
+    let cuts = world.router.counters().cuts;
+    for (frames, layer) in [(45, 0), (15, 1)] {
+        if layer == 0 {
+            world.run_ms(1_500);
+        }
+        for _ in 0..frames {
+            let asked = world.plis(ann);
+            world.run_ms(40);
+            let is_asked = world.plis(ann) > asked;
+            world.frame(ann, 0, false, 1);
+            world.frame(ann, 1, is_asked, 1);
+        }
+        let got = world.got(me, MAIN).last().unwrap().tag().unwrap();
+        assert_eq!(got.layer, layer);
+    }
+    assert_eq!(world.router.counters().cuts, cuts + 2);
+}
+
+#[test]
 fn a_cap_keeps_a_slot_low_and_thumbnails_are_always_low() {
     let mut world = World::new(3);
     let (ann, bob) = (world.join(3), world.join(3));
