@@ -11,6 +11,7 @@ use estrade_types::{
     ShardCounters, ShardEvent, ShardIndex,
 };
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
 
 use crate::client::ClientParts;
 use crate::clock::{Clock, random_name};
@@ -23,6 +24,9 @@ use crate::{Client, DataMessage, DirectoryError, EventStream, notices};
 
 /// Entries of one page.
 const PAGE_SIZE_MAX: usize = 1_000;
+
+/// How long a page of rooms waits for each of them. Reading a room waits for no shard.
+const PAGE_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Whether a join makes the room it names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -167,7 +171,8 @@ impl Directory {
     ///
     /// # Errors
     ///
-    /// When the id is taken, a setting is out of range, or the node is full.
+    /// When the id is taken, a setting is out of range, the node is full, or the room that an equal
+    /// request made has ended.
     pub async fn create_room(&self, request: CreateRoom) -> Result<RoomView, DirectoryError> {
         request.settings.check()?;
         let id = match &request.id {
@@ -175,7 +180,7 @@ impl Directory {
             None => new_room_id()?,
         };
         let handle = match self.register(&request, &id)? {
-            Registered::Known(id) => return self.room(&id).await,
+            Registered::Known(handle) => handle,
             Registered::New(handle, calls) => {
                 self.open_room(&handle, request.settings.clone(), calls)
                     .await
@@ -196,7 +201,9 @@ impl Directory {
         self.call(&handle, RoomCall::View).await
     }
 
-    /// Reads rooms in order of id, `page_size` (1 to 1000) at a time.
+    /// Reads rooms in order of id, `page_size` (1 to 1000) at a time, all of a page at once. A room
+    /// that does not answer within a second, for one because its shard has not opened it yet, is
+    /// left out; the pages go on behind it.
     ///
     /// # Errors
     ///
@@ -218,14 +225,12 @@ impl Directory {
         let last = handles.last().filter(|_| has_more);
         let next_page_token =
             last.map(|room| page_token::encode(ListKind::Rooms, room.id.as_str()));
-        let mut rooms = Vec::with_capacity(handles.len());
-        for handle in handles {
-            match self.call(&handle, RoomCall::View).await {
-                Ok(view) => rooms.push(view),
-                Err(DirectoryError::UnknownRoom(_)) => {} // It ended meanwhile.
-                Err(error) => return Err(error),
-            }
+        let mut asked: JoinSet<_> = handles.into_iter().map(view_of).collect();
+        let mut rooms = Vec::with_capacity(asked.len());
+        while let Some(view) = asked.join_next().await {
+            rooms.extend(view.ok().flatten());
         }
+        rooms.sort_by(|a, b| a.id.cmp(&b.id));
         Ok(RoomPage {
             rooms,
             next_page_token,
@@ -461,7 +466,12 @@ impl Directory {
             });
         }
         if let Some(known) = registry.keys().recall(now, request)? {
-            return Ok(Registered::Known(known));
+            let (id, key) = known;
+            // Another room may have taken the id since: that one was not made for this key.
+            let room = registry.find_key(key).filter(|room| !room.is_over());
+            return room
+                .map(Registered::Known)
+                .ok_or(DirectoryError::UnknownRoom(id));
         }
         if registry.len() >= self.inner.config.max_rooms {
             return Err(DirectoryError::Unavailable {
@@ -473,7 +483,7 @@ impl Directory {
             why: "no media shard runs",
         })?;
         let (handle, calls) = registry.insert(id, &request.settings, shard)?;
-        registry.keys().note(now, request, id);
+        registry.keys().note(now, request, &handle);
         Ok(Registered::New(handle, calls))
     }
 
@@ -506,10 +516,23 @@ impl Directory {
     }
 }
 
+/// A room's view, unless it has ended meanwhile or does not answer.
+async fn view_of(handle: Arc<RoomHandle>) -> Option<RoomView> {
+    let asked = handle.call(PAGE_PATIENCE, RoomCall::View);
+    match tokio::time::timeout(PAGE_PATIENCE, asked).await {
+        Ok(Ok(view)) => Some(view),
+        Ok(Err(DirectoryError::UnknownRoom(_))) => None,
+        Ok(Err(_)) | Err(_) => {
+            tracing::debug!(room = %handle.id, "left out of a page: it does not answer");
+            None
+        }
+    }
+}
+
 /// What came of a request to create a room.
 enum Registered {
     /// An equal request made this room before.
-    Known(RoomId),
+    Known(Arc<RoomHandle>),
     /// The id is taken for this request.
     New(Arc<RoomHandle>, mpsc::Receiver<RoomCall>),
 }

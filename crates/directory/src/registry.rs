@@ -75,7 +75,7 @@ impl RoomHandle {
         }
     }
 
-    fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         self.is_over.load(Ordering::Acquire)
     }
 }
@@ -193,8 +193,9 @@ pub(crate) struct IdempotencyKeys {
 #[derive(Debug)]
 struct Remembered {
     at: MonoTime,
-    /// The room made for it.
+    /// The room made for it, and which one of that id: a later one is another.
     room: RoomId,
+    key: RoomKey,
     asked_id: Option<RoomId>,
     settings: RoomSettings,
 }
@@ -209,7 +210,7 @@ impl IdempotencyKeys {
         &mut self,
         now: MonoTime,
         request: &CreateRoom,
-    ) -> Result<Option<RoomId>, DirectoryError> {
+    ) -> Result<Option<(RoomId, RoomKey)>, DirectoryError> {
         let Some(key) = &request.idempotency_key else {
             return Ok(None);
         };
@@ -224,20 +225,21 @@ impl IdempotencyKeys {
             return Ok(None);
         };
         if known.asked_id == request.id && known.settings == request.settings {
-            Ok(Some(known.room.clone()))
+            Ok(Some((known.room.clone(), known.key)))
         } else {
             Err(DirectoryError::RoomExists(known.room.clone()))
         }
     }
 
     /// Remembers what is made for a request.
-    pub(crate) fn note(&mut self, now: MonoTime, request: &CreateRoom, room: &RoomId) {
+    pub(crate) fn note(&mut self, now: MonoTime, request: &CreateRoom, made: &RoomHandle) {
         let Some(key) = &request.idempotency_key else {
             return;
         };
         let remembered = Remembered {
             at: now,
-            room: room.clone(),
+            room: made.id.clone(),
+            key: made.key,
             asked_id: request.id.clone(),
             settings: request.settings.clone(),
         };
@@ -320,7 +322,47 @@ pub(crate) async fn close_on_shard(handle: &RoomHandle, command: ShardCommand) {
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
+    use estrade_shard::SubmitError;
+    use estrade_types::{CommandId, ShardIndex};
+
     use super::*;
+    use crate::shard_link::ShardDoor;
+
+    fn made() -> (RoomHandle, (RoomId, RoomKey)) {
+        let (mailbox, _) = mpsc::channel(1);
+        let id = RoomId::new("r").unwrap();
+        let key = RoomKey(7);
+        let handle = RoomHandle {
+            id: id.clone(),
+            key,
+            shard: Arc::new(ShardLink::new(Box::new(NoShard))),
+            mailbox,
+            inbox: Inbox::default(),
+            audio_slots: 3,
+            sessions: AtomicUsize::new(0),
+            is_over: AtomicBool::new(false),
+        };
+        (handle, (id, key))
+    }
+
+    #[derive(Debug)]
+    struct NoShard;
+
+    impl ShardDoor for NoShard {
+        fn submit(&self, _: CommandId, _: ShardCommand) -> Result<(), SubmitError> {
+            Err(SubmitError::Full)
+        }
+
+        fn index(&self) -> ShardIndex {
+            ShardIndex(0)
+        }
+
+        fn candidates(&self) -> &[SocketAddr] {
+            &[]
+        }
+    }
 
     fn request(key: &str, id: Option<&str>) -> CreateRoom {
         CreateRoom {
@@ -333,17 +375,17 @@ mod tests {
     #[test]
     fn a_key_is_remembered_for_a_day_and_for_one_request() {
         let mut keys = IdempotencyKeys::default();
-        let room = RoomId::new("r").unwrap();
+        let (room, known) = made();
         let now = MonoTime::from_millis(5);
         assert_eq!(keys.recall(now, &request("k", None)), Ok(None));
         keys.note(now, &request("k", None), &room);
         assert_eq!(
             keys.recall(now, &request("k", None)),
-            Ok(Some(room.clone()))
+            Ok(Some(known.clone()))
         );
         assert_eq!(
             keys.recall(now, &request("k", Some("other"))),
-            Err(DirectoryError::RoomExists(room))
+            Err(DirectoryError::RoomExists(known.0))
         );
         assert_eq!(
             keys.recall(now.plus(KEY_TTL), &request("k", None)),
@@ -354,13 +396,13 @@ mod tests {
     #[test]
     fn the_oldest_key_is_forgotten_at_the_limit() {
         let mut keys = IdempotencyKeys::default();
-        let room = RoomId::new("r").unwrap();
+        let (room, known) = made();
         for n in 0..=KEYS_MAX {
             keys.note(MonoTime::ZERO, &request(&n.to_string(), None), &room);
         }
         let now = MonoTime::ZERO;
         assert_eq!(keys.recall(now, &request("0", None)), Ok(None));
-        assert_eq!(keys.recall(now, &request("1", None)), Ok(Some(room)));
+        assert_eq!(keys.recall(now, &request("1", None)), Ok(Some(known)));
         assert_eq!(keys.by_key.len(), KEYS_MAX);
     }
 

@@ -68,6 +68,45 @@ async fn a_repeated_key_gives_the_room_of_the_first_request() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_key_does_not_stand_for_a_later_room_of_the_same_id() {
+    let (directory, _shard) = directory();
+    let keyed = || CreateRoom {
+        idempotency_key: Some("k".to_owned()),
+        ..create("r")
+    };
+    directory.create_room(keyed()).await.unwrap();
+    let ended = directory.end_room(&rid("r"), CloseReason::RoomEnded).await;
+    assert!(ended.is_ok());
+    let unknown = Err(DirectoryError::UnknownRoom(rid("r")));
+    assert_eq!(directory.create_room(keyed()).await, unknown);
+    directory.create_room(create("r")).await.unwrap();
+    assert_eq!(directory.create_room(keyed()).await, unknown);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_room_that_does_not_answer_is_left_out_of_the_page() {
+    let (directory, shard) = directory();
+    for id in ["a", "c", "d"] {
+        directory.create_room(create(id)).await.unwrap();
+    }
+    shard.set(Mood::Silent);
+    let opening = directory.create_room(create("b"));
+    let listing = async {
+        pass(Duration::from_millis(1)).await;
+        let first = directory.list_rooms(2, None).await.unwrap();
+        let token = first.next_page_token.as_deref();
+        let second = directory.list_rooms(2, token).await.unwrap();
+        assert_eq!(second.next_page_token, None);
+        let first: Vec<_> = first.rooms.into_iter().map(|room| room.id).collect();
+        let second: Vec<_> = second.rooms.into_iter().map(|room| room.id).collect();
+        (first, second)
+    };
+    let (opened, (first, second)) = tokio::join!(opening, listing);
+    assert_eq!(opened, Err(DirectoryError::TimedOut));
+    assert_eq!((first, second), (vec![rid("a")], vec![rid("c"), rid("d")]));
+}
+
+#[tokio::test(start_paused = true)]
 async fn rooms_go_to_the_shard_with_the_fewest_sessions() {
     let config = DirectoryConfig {
         create_on_join: CreateOnJoin::Anyone,
