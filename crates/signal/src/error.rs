@@ -1,6 +1,7 @@
 //! What a client is told when something is refused: a status, a stable code, and what to do next.
 
 use std::fmt::Display;
+use std::time::Duration;
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
@@ -19,6 +20,8 @@ pub(crate) struct ApiError {
     pub(crate) status: StatusCode,
     pub(crate) code: &'static str,
     pub(crate) message: String,
+    /// After how long asking again may be granted, where that is known.
+    pub(crate) retry_after: Option<Duration>,
 }
 
 impl ApiError {
@@ -27,6 +30,22 @@ impl ApiError {
             status,
             code,
             message: message.into(),
+            retry_after: None,
+        }
+    }
+
+    /// Milliseconds to wait before asking again, rounded up: no sooner than it may be granted.
+    pub(crate) fn retry_after_ms(&self) -> Option<u64> {
+        let wait = self.retry_after?.as_micros().div_ceil(1_000);
+        Some(u64::try_from(wait).unwrap_or(u64::MAX))
+    }
+
+    /// The `Retry-After` field, in whole seconds (RFC 9110 §10.2.3), where there is one to give.
+    fn retry_after_s(&self) -> Option<HeaderValue> {
+        match self.retry_after_ms() {
+            Some(wait) => Some(wait.div_ceil(1_000).max(1).into()),
+            None if self.status == StatusCode::SERVICE_UNAVAILABLE => Some(2.into()),
+            None => None,
         }
     }
 
@@ -163,7 +182,14 @@ impl From<RoomError> for ApiError {
             RoomError::InvalidField { .. } => (StatusCode::BAD_REQUEST, "invalid_field", ""),
             _ => (StatusCode::CONFLICT, "refused", ""),
         };
-        Self::told(status, code, &error, advice)
+        let retry_after = match error {
+            RoomError::TooSoon { retry_after } => Some(retry_after),
+            _ => None,
+        };
+        Self {
+            retry_after,
+            ..Self::told(status, code, &error, advice)
+        }
     }
 }
 
@@ -180,6 +206,7 @@ struct BodyError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
+        let retry_after = self.retry_after_s();
         let body = Body {
             error: BodyError {
                 code: self.code,
@@ -194,8 +221,8 @@ impl IntoResponse for ApiError {
             let challenge = HeaderValue::from_static("Bearer");
             headers.insert(header::WWW_AUTHENTICATE, challenge);
         }
-        if self.status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
+        if let Some(retry_after) = retry_after {
+            headers.insert(header::RETRY_AFTER, retry_after);
         }
         response
     }
@@ -217,5 +244,19 @@ mod tests {
         );
         let error = ApiError::from(DirectoryError::Room(RoomError::HandsOff));
         assert_eq!(error.message, "Hands are switched off in this room.");
+    }
+
+    #[test]
+    fn a_refusal_for_now_says_when_to_come_again() {
+        let retry_after = Duration::from_micros(1_200_500);
+        let error = ApiError::from(RoomError::TooSoon { retry_after });
+        assert_eq!(error.retry_after_ms(), Some(1_201));
+        let response = error.into_response();
+        assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
+        assert_eq!(response.headers()[header::RETRY_AFTER], "2");
+        let response = ApiError::busy().into_response();
+        assert_eq!(response.headers()[header::RETRY_AFTER], "2");
+        let response = ApiError::not_found().into_response();
+        assert!(!response.headers().contains_key(header::RETRY_AFTER));
     }
 }

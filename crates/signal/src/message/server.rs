@@ -79,6 +79,9 @@ pub(crate) enum ServerMessage {
         id: Option<u64>,
         code: &'static str,
         message: String,
+        /// For a refusal that holds for a while only.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        retry_after_ms: Option<u64>,
     },
     Pong {
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -101,6 +104,7 @@ impl ServerMessage {
     pub(crate) fn refusal(id: Option<u64>, error: ApiError) -> Self {
         Self::Error {
             id,
+            retry_after_ms: error.retry_after_ms(),
             code: error.code,
             message: error.message,
         }
@@ -129,6 +133,7 @@ impl From<InvalidMessage> for ServerMessage {
             id: invalid.id,
             code: invalid.code,
             message: invalid.message,
+            retry_after_ms: None,
         }
     }
 }

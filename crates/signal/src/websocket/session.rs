@@ -228,6 +228,7 @@ async fn perform(
                     id,
                     code: "invalid_field",
                     message: "fragment: must have new ICE credentials.".to_owned(),
+                    retry_after_ms: None,
                 },
             }));
         }

@@ -12,11 +12,13 @@ export class EstradeError extends Error {
   /**
    * @param {string} code
    * @param {string} message
+   * @param {number | null} [retryAfterMs] how long to wait before asking again, where that is known
    */
-  constructor(code, message) {
+  constructor(code, message, retryAfterMs = null) {
     super(message);
     this.name = "EstradeError";
     this.code = code;
+    this.retryAfterMs = retryAfterMs;
   }
 }
 
@@ -104,8 +106,12 @@ export class Signaling {
     }
     this.#pending.delete(message.id);
     clearTimeout(waiting.timer);
-    if (message.type === "error") waiting.reject(new EstradeError(message.code, message.message));
-    else waiting.resolve(message);
+    if (message.type === "error") {
+      const { code, message: text, retryAfterMs } = message;
+      waiting.reject(new EstradeError(code, text, retryAfterMs));
+    } else {
+      waiting.resolve(message);
+    }
   }
 
   #closed() {

@@ -200,5 +200,12 @@ fn answers_echo_the_id() {
     };
     assert_eq!(json(ok), json!({"type": "ok", "id": 2, "revision": 9}));
     let error = ServerMessage::refusal(None, ApiError::unknown_session());
-    assert_eq!(json(error)["code"], "unknown_session");
+    let error = json(error);
+    assert_eq!(error["code"], "unknown_session");
+    assert_eq!(error.get("retryAfterMs"), None);
+    let retry_after = std::time::Duration::from_secs(5);
+    let error = ApiError::from(estrade_room::RoomError::TooSoon { retry_after });
+    let error = json(ServerMessage::refusal(Some(3), error));
+    assert_eq!(error["code"], "too_soon");
+    assert_eq!(error["retryAfterMs"], 5_000);
 }
