@@ -126,6 +126,11 @@ impl Numbering {
         self.has_skipped = true;
     }
 
+    /// The highest number on the wire; `None` before the first.
+    pub(crate) fn highest(&self) -> Option<SeqNo> {
+        Some(self.extender.as_ref()?.highest().wire())
+    }
+
     /// The next packet of the wire begins the stream anew: another SSRC took it over.
     pub(crate) fn restart(&mut self) {
         self.extender = None;

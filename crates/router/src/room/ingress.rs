@@ -110,6 +110,9 @@ impl RoomRouter {
         let layer = source
             .layer_or_new(inbound.stream.layer)
             .ok_or(DropReason::UnknownSsrc)?;
+        if layer.is_straggler(now, inbound.packet) {
+            return Err(DropReason::TooOld.into());
+        }
         if layer.ssrc != Some(inbound.packet.ssrc()) {
             layer.rebind(inbound.packet.ssrc());
             self.recut(now, self.layer_key(inbound.source, inbound.stream.layer));
@@ -155,7 +158,6 @@ impl RoomRouter {
         if !source.is_permitted {
             return Err(DropReason::NotPermitted.into());
         }
-        // Before the first packet of the stream there is nothing to repair.
         let rx = source
             .layer_mut(inbound.stream.layer)
             .and_then(|layer| layer.account_repair(original))

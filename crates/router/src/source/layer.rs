@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use estrade_rtp::{HeaderExtensions, RtpView, h264, vp8};
 use estrade_types::{
-    Bitrate, ClockRate, Codec, DropReason, ExtSeqNo, MediaKind, MonoTime, RtpTimestamp, SourceKind,
-    Ssrc,
+    Bitrate, ClockRate, Codec, DropReason, ExtSeqNo, MediaKind, MonoTime, RtpTimestamp, SeqNo,
+    SourceKind, Ssrc,
 };
 
 use crate::bits::ticks_of;
@@ -28,6 +28,12 @@ const TIMESTAMP_JUMP: Duration = Duration::from_secs(10);
 
 /// Between two goodbyes that are believed: each moves the whole room.
 const GOODBYE_INTERVAL_MIN: Duration = Duration::from_secs(1);
+
+/// Packets from before a goodbye may come this long after it.
+const STRAGGLING_MAX: Duration = Duration::from_secs(2);
+
+/// And have been sent this many packets before it; one from further back begins the stream anew.
+const STRAGGLING_PKTS_MAX: i16 = 1_000;
 
 /// How long a layer that died must live again before anybody is moved up to it: one that hardly gets
 /// through would else take everybody up and down with every packet.
@@ -78,6 +84,8 @@ pub(crate) struct Layer {
     pub(crate) is_steady: bool,
     steady_from: MonoTime,
     goodbye_at: Option<MonoTime>,
+    /// Who said the last goodbye, and its highest number by then.
+    gone: Option<(Ssrc, SeqNo)>,
     window_started: MonoTime,
     window_bytes: u64,
     bitrate: Bitrate,
@@ -106,6 +114,7 @@ impl Layer {
             is_steady: true,
             steady_from: MonoTime::ZERO,
             goodbye_at: None,
+            gone: None,
             window_started: MonoTime::ZERO,
             window_bytes: 0,
             bitrate: Bitrate::default(),
@@ -127,16 +136,32 @@ impl Layer {
         let is_again = self
             .goodbye_at
             .is_some_and(|at| now.since(at) < GOODBYE_INTERVAL_MIN);
-        if self.ssrc.is_none() || is_again {
+        if is_again {
             return false;
         }
+        let Some(ssrc) = self.ssrc.take() else {
+            return false;
+        };
         self.goodbye_at = Some(now);
-        self.ssrc = None;
+        self.gone = self.numbering.highest().map(|highest| (ssrc, highest));
         self.stats = None;
         self.nack.clear();
         self.last_media_at = None;
         self.is_live = false;
         true
+    }
+
+    /// Whether a packet was overtaken by its stream's goodbye: it must not bring the stream back.
+    pub(crate) fn is_straggler(&self, now: MonoTime, packet: &RtpView<'_>) -> bool {
+        let is_soon = self
+            .goodbye_at
+            .is_some_and(|at| now.since(at) < STRAGGLING_MAX);
+        self.ssrc.is_none()
+            && is_soon
+            && self.gone.is_some_and(|(ssrc, highest)| {
+                let ahead = packet.sequence_number().0.wrapping_sub(highest.0);
+                ssrc == packet.ssrc() && (-STRAGGLING_PKTS_MAX..=0).contains(&ahead.cast_signed())
+            })
     }
 
     /// The permit is gone: what is held is freed, what comes is only accounted.
@@ -191,8 +216,10 @@ impl Layer {
         Some(rx)
     }
 
-    /// The number of a packet that a retransmission repairs.
-    pub(crate) fn account_repair(&mut self, original: estrade_types::SeqNo) -> Option<ExtSeqNo> {
+    /// The number of a packet that a retransmission repairs. `None` if there is nothing to repair:
+    /// the stream has not begun, or said goodbye.
+    pub(crate) fn account_repair(&mut self, original: SeqNo) -> Option<ExtSeqNo> {
+        self.ssrc?;
         let rx = self.numbering.extend_original(original)?;
         self.nack.on_late(rx);
         Some(rx)

@@ -480,6 +480,49 @@ fn a_camera_that_comes_back_under_another_ssrc_is_shown_from_its_keyframe() {
     check_decodable(world.got(me, MAIN));
 }
 
+#[test]
+fn packets_that_a_goodbye_overtook_do_not_bring_a_camera_back() {
+    let (mut world, ann, _, listeners) = two_cameras(1);
+    let me = listeners[0];
+    world.programme(Some(ann));
+    play(&mut world, &[ann], 3);
+    let overtaken = world.make_frame(ann, 0, false, 2);
+    world.deliver(ann, &overtaken[1]).unwrap();
+    let ssrc = world.people[ann].camera[0].ssrc;
+    let mut buf = [0; 64];
+    let mut writer = estrade_rtp::rtcp::Writer::new(&mut buf);
+    writer.bye(&[estrade_types::Ssrc(ssrc)]).unwrap();
+    let bye = writer.written().to_vec();
+    world.rtcp(ann, &bye);
+    let is_live = |world: &World| world.router.has_live_video(key(1), SourceKind::Camera);
+    assert!(!is_live(&world));
+    let seen = world.got(me, MAIN).len();
+    world.run_ms(10);
+    // One that was late, one that came twice, and one repaired.
+    let original = estrade_rtp::RtpView::parse(&overtaken[0]).unwrap();
+    let mut repair = original.sequence_number().0.to_be_bytes().to_vec();
+    repair.extend(original.payload());
+    let rtx = PacketBuilder {
+        pt: VP8_RTX,
+        marker: false,
+        seq: 9,
+        timestamp: original.timestamp().0,
+        ssrc: 4_711,
+        mid: Some("cam"),
+        ..PacketBuilder::default()
+    };
+    for straggler in [&rtx.build(&repair), &overtaken[0], &overtaken[1]] {
+        let refused = world.deliver(ann, straggler).unwrap_err();
+        assert_eq!(refused.reason, estrade_types::DropReason::TooOld);
+        assert!(!is_live(&world));
+    }
+    assert_eq!(world.got(me, MAIN).len(), seen);
+    // Switched on again at once: that is no straggler.
+    world.frame(ann, 0, true, 2);
+    assert!(is_live(&world));
+    assert_eq!(world.got(me, MAIN).len(), seen + 2);
+}
+
 /// Browsers say goodbye when an encoding is switched off, and name a stream only until its first report.
 #[test]
 fn a_camera_switched_off_and_on_again_is_seen_again_without_naming_itself() {
