@@ -1,14 +1,19 @@
 //! Facts on their way to control, in their order, bounded.
 //!
 //! The engine pushes; once a turn the thread offers them to the [`EventSink`]. When control is
-//! slow, bindings, levels, hints and counters are dropped first (half full), then the other facts
-//! of a room (full); acknowledgements and session states are never dropped. Their number is bounded
-//! by the sessions and by the thread, which stops taking commands while the outbox is full.
+//! slow, levels, hints and counters are dropped (half full): newer ones will come. What a room or
+//! a slot shows is never lost, only delayed: while there is no room for it, the latest state of each
+//! thing waits beside the queue, and follows once the queue is empty. Acknowledgements and session
+//! states always find room. Their number is bounded by the sessions and by the thread, which stops
+//! taking commands while the outbox is full; that of the states by what existed then.
 
+use std::collections::BTreeMap;
 use std::collections::VecDeque;
 
-use estrade_types::ShardEvent;
 use estrade_types::limits::EVENT_QUEUE_MAX;
+use estrade_types::{
+    ParticipantKey, RoomKey, SessionId, SessionState, ShardEvent, SlotId, SourceKind,
+};
 
 use crate::EventSink;
 
@@ -16,39 +21,58 @@ use crate::EventSink;
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     queue: VecDeque<ShardEvent>,
+    /// The latest state of what found no room in the queue.
+    delayed: BTreeMap<Subject, ShardEvent>,
     dropped: u64,
 }
 
 /// How dear an event is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Worth {
     /// A newer one will come, or nothing depends on it.
     Lossy,
-    /// Control's picture of the room is wrong without it, until the next.
-    Room,
+    /// Control's picture of this is wrong without it, until the next, which may never come.
+    State(Subject),
     /// A call or a session hangs without it.
     Vital,
 }
 
+/// What a state is of: a newer one of the same replaces an older one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Subject {
+    Source(RoomKey, ParticipantKey, SourceKind),
+    ActiveSpeaker(RoomKey),
+    Speaking(RoomKey),
+    Programme(RoomKey),
+    Slot(SessionId, SlotId),
+}
+
 impl Outbox {
-    /// Queues `event`, or drops it by the rule above.
+    /// Queues `event`, or delays or drops it by the rule above.
     pub(crate) fn push(&mut self, event: ShardEvent) {
-        let worth = worth(&event);
-        let limit = match worth {
-            Worth::Lossy => EVENT_QUEUE_MAX / 2,
-            Worth::Room => EVENT_QUEUE_MAX,
-            Worth::Vital => usize::MAX,
-        };
-        if self.queue.len() >= limit {
-            self.dropped = self.dropped.saturating_add(1);
-            return;
+        match worth(&event) {
+            Worth::Vital => {
+                self.forget_closed(&event);
+                self.queue.push_back(event);
+            }
+            Worth::State(subject) => {
+                let is_full = self.queue.len() >= EVENT_QUEUE_MAX / 2;
+                if is_full || self.delayed.contains_key(&subject) {
+                    self.delayed.insert(subject, event);
+                } else {
+                    self.queue.push_back(event);
+                }
+            }
+            Worth::Lossy if self.queue.len() >= EVENT_QUEUE_MAX / 2 => {
+                self.dropped = self.dropped.saturating_add(1);
+            }
+            Worth::Lossy => self.queue.push_back(event),
         }
-        self.queue.push_back(event);
     }
 
     /// Offers what waits, until the sink has no more room.
     pub(crate) fn deliver(&mut self, sink: &mut dyn EventSink) {
-        while let Some(event) = self.queue.pop_front() {
+        while let Some(event) = self.pop() {
             if let Err(event) = sink.offer(event) {
                 self.queue.push_front(event);
                 return;
@@ -58,7 +82,9 @@ impl Outbox {
 
     /// The next event, for a caller without a sink.
     pub(crate) fn pop(&mut self) -> Option<ShardEvent> {
-        self.queue.pop_front()
+        let delayed = &mut self.delayed;
+        let queued = self.queue.pop_front();
+        queued.or_else(|| delayed.pop_first().map(|(_, event)| event))
     }
 
     /// Whether no command should be taken until control has read some events.
@@ -66,14 +92,29 @@ impl Outbox {
         self.queue.len() >= EVENT_QUEUE_MAX
     }
 
-    /// Whether anything waits.
+    /// Whether nothing waits.
     pub(crate) fn is_empty(&self) -> bool {
-        self.queue.is_empty()
+        self.queue.is_empty() && self.delayed.is_empty()
     }
 
     /// Events dropped so far.
     pub(crate) const fn dropped(&self) -> u64 {
         self.dropped
+    }
+
+    /// Forgets what waits to be told of something that is over by `event`.
+    fn forget_closed(&mut self, event: &ShardEvent) {
+        match event {
+            ShardEvent::Session {
+                session,
+                state: SessionState::Closed(_),
+                ..
+            } => self
+                .delayed
+                .retain(|subject, _| !matches!(subject, Subject::Slot(of, _) if of == session)),
+            ShardEvent::Stopped { .. } => self.delayed.clear(),
+            _ => {}
+        }
     }
 }
 
@@ -82,16 +123,25 @@ const fn worth(event: &ShardEvent) -> Worth {
         ShardEvent::Applied { .. } | ShardEvent::Session { .. } | ShardEvent::Stopped { .. } => {
             Worth::Vital
         }
-        ShardEvent::SourceActive { .. }
-        | ShardEvent::ActiveSpeaker { .. }
-        | ShardEvent::Programme { .. } => Worth::Room,
+        ShardEvent::SourceActive {
+            room,
+            participant,
+            source,
+            ..
+        } => Worth::State(Subject::Source(*room, *participant, *source)),
+        ShardEvent::ActiveSpeaker { room, .. } => Worth::State(Subject::ActiveSpeaker(*room)),
+        ShardEvent::Speaking { room, .. } => Worth::State(Subject::Speaking(*room)),
+        ShardEvent::Programme { room, .. } => Worth::State(Subject::Programme(*room)),
+        ShardEvent::Slot { session, slot, .. } => Worth::State(Subject::Slot(*session, *slot)),
         _ => Worth::Lossy,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use estrade_types::{CommandId, CommandOutcome, MonoTime, RoomKey};
+    use std::num::NonZeroU32;
+
+    use estrade_types::{CloseReason, CommandId, CommandOutcome};
 
     use super::*;
 
@@ -117,36 +167,91 @@ mod tests {
         }
     }
 
-    fn speaking() -> ShardEvent {
-        ShardEvent::Speaking {
+    fn hint() -> ShardEvent {
+        ShardEvent::SpeakingWhileMuted {
             room: RoomKey(1),
-            speaking: Vec::new(),
+            participant: ParticipantKey(NonZeroU32::MIN),
         }
     }
 
-    fn active() -> ShardEvent {
-        ShardEvent::ActiveSpeaker {
+    fn slot(session: u64, is_filled: bool) -> ShardEvent {
+        ShardEvent::Slot {
+            session: SessionId(session),
             room: RoomKey(1),
-            participant: None,
-            at: MonoTime::ZERO,
+            slot: SlotId::Main,
+            source: is_filled.then_some((ParticipantKey(NonZeroU32::MIN), SourceKind::Camera)),
+        }
+    }
+
+    fn source(is_active: bool) -> ShardEvent {
+        ShardEvent::SourceActive {
+            room: RoomKey(1),
+            participant: ParticipantKey(NonZeroU32::MIN),
+            source: SourceKind::Camera,
+            is_active,
         }
     }
 
     #[test]
-    fn a_slow_control_loses_levels_first_and_acknowledgements_never() {
+    fn a_slow_control_loses_hints_and_never_acknowledgements() {
         let mut outbox = Outbox::default();
         for _ in 0..EVENT_QUEUE_MAX {
-            outbox.push(speaking());
+            outbox.push(hint());
         }
         assert_eq!(outbox.dropped(), (EVENT_QUEUE_MAX / 2) as u64);
-        for _ in 0..EVENT_QUEUE_MAX {
-            outbox.push(active());
+        for n in 0..EVENT_QUEUE_MAX as u64 {
+            outbox.push(applied(n));
         }
-        assert_eq!(outbox.dropped(), EVENT_QUEUE_MAX as u64);
         assert!(outbox.holds_back());
-        outbox.push(applied(1));
-        assert_eq!(outbox.dropped(), EVENT_QUEUE_MAX as u64);
-        assert_eq!(outbox.queue.back(), Some(&applied(1)));
+        assert_eq!(outbox.dropped(), (EVENT_QUEUE_MAX / 2) as u64);
+        let last = applied(EVENT_QUEUE_MAX as u64 - 1);
+        assert_eq!(outbox.queue.back(), Some(&last));
+    }
+
+    #[test]
+    fn a_slow_control_hears_the_latest_state_of_everything_in_the_end() {
+        let mut outbox = Outbox::default();
+        for n in 0..EVENT_QUEUE_MAX as u64 {
+            outbox.push(applied(n));
+        }
+        for n in 0..1_000 {
+            outbox.push(slot(1, n % 2 == 0));
+            outbox.push(slot(2, n % 2 == 0 || n > 900));
+            outbox.push(source(n % 2 == 1));
+        }
+        assert_eq!(outbox.delayed.len(), 3);
+        let mut sink = Narrow {
+            taken: Vec::new(),
+            room: EVENT_QUEUE_MAX + 1,
+        };
+        outbox.deliver(&mut sink);
+        assert!(!outbox.is_empty());
+        // What is newer does not overtake what waits, and nothing is told twice.
+        outbox.push(slot(2, false));
+        sink.room = usize::MAX;
+        outbox.deliver(&mut sink);
+        let told = &sink.taken[EVENT_QUEUE_MAX..];
+        assert_eq!(told, [source(true), slot(1, false), slot(2, false)]);
+        assert_eq!(outbox.dropped(), 0);
+        assert!(outbox.is_empty());
+    }
+
+    #[test]
+    fn nothing_is_told_of_a_slot_after_its_session_s_end() {
+        let mut outbox = Outbox::default();
+        for n in 0..EVENT_QUEUE_MAX as u64 {
+            outbox.push(applied(n));
+        }
+        outbox.push(slot(1, true));
+        outbox.push(slot(2, true));
+        outbox.push(ShardEvent::Session {
+            session: SessionId(1),
+            room: RoomKey(1),
+            state: SessionState::Closed(CloseReason::Left),
+        });
+        let told: Vec<_> = std::iter::from_fn(|| outbox.pop()).collect();
+        assert!(!told.contains(&slot(1, true)));
+        assert_eq!(told.last(), Some(&slot(2, true)));
     }
 
     #[test]
