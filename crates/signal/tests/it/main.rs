@@ -5,6 +5,8 @@ mod edge;
 #[cfg(test)]
 mod http;
 #[cfg(test)]
+mod sdk;
+#[cfg(test)]
 mod websocket;
 #[cfg(test)]
 mod whip;

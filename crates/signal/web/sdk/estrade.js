@@ -19,7 +19,7 @@
 
 import { MediaConnection } from "./media.js";
 import { EstradeError, Signaling } from "./signaling.js";
-import { apply } from "./state.js";
+import { apply, remember } from "./state.js";
 
 export { EstradeError };
 
@@ -78,6 +78,7 @@ export class Room extends EventTarget {
   /** Tracks the app wants sent; sent only while the server takes them. */
   /** @type {Map<SourceKind, MediaStreamTrack>} */
   #wanted = new Map();
+  /** Who is in the audience, as far as we know and no more than we can hold. */
   /** @type {Map<string, Participant>} */
   #audience = new Map();
   #closed = false;
@@ -278,7 +279,7 @@ export class Room extends EventTarget {
    */
   async participants(filter = "audience", pageToken = null) {
     const page = await this.#request("listParticipants", { filter, pageToken });
-    for (const each of page.participants) this.#audience.set(each.id, each);
+    for (const each of page.participants) remember(this.#audience, each, this.participant);
     return page;
   }
 
@@ -358,7 +359,7 @@ export class Room extends EventTarget {
     },
     event: (message) => {
       const { kind, participant } = message.event;
-      if (kind === "participantJoined") this.#audience.set(participant.id, participant);
+      if (kind === "participantJoined") remember(this.#audience, participant, this.participant);
       if (kind === "stageLeft") this.#keepInAudience(participant);
       if (!apply(this.state, message, (id) => this.#audience.get(id))) return;
       if (kind === "participantLeft") this.#audience.delete(participant);
@@ -401,7 +402,10 @@ export class Room extends EventTarget {
   /** @param {string} id */
   #keepInAudience(id) {
     const who = this.find(id);
-    if (who) this.#audience.set(id, { ...who, stage: "audience", role: "listener", sources: [] });
+    if (!who) return;
+    const permits = { microphone: false, camera: false, screen: false };
+    const left = { ...who, permits, stage: "audience", role: "listener", sources: [] };
+    remember(this.#audience, /** @type {Participant} */ (left), this.participant);
   }
 
   /** @param {Signaling} signaling */

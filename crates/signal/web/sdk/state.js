@@ -10,6 +10,8 @@
 /** @typedef {import("./types.js").RoomState} RoomState */
 /** @typedef {import("./types.js").RoomEvent} RoomEvent */
 /** @typedef {import("./types.js").Participant} Participant */
+/** @typedef {import("./types.js").MuteState} MuteState */
+/** @typedef {import("./types.js").Permits} Permits */
 
 /**
  * Applies one event. Events at or before the state's revision are ignored.
@@ -84,7 +86,9 @@ const rules = {
   },
   muteChanged(state, { participant, muteKind, selfMuted, serverMuted, locked }) {
     const who = onStage(state, participant);
-    if (who) who[/** @type {"audio" | "video"} */ (muteKind)] = { selfMuted, serverMuted, locked };
+    if (!who) return;
+    who[/** @type {"audio" | "video"} */ (muteKind)] = { selfMuted, serverMuted, locked };
+    who.permits = permitsOf(who);
   },
   handRaised(state, { participant, order }) {
     lowerHand(state, participant);
@@ -113,6 +117,39 @@ const rules = {
     state.state = "ended";
   },
 };
+
+/**
+ * What the server takes from somebody on stage: its rule, for events that do not say.
+ *
+ * @param {Participant} who
+ * @returns {Permits}
+ */
+function permitsOf({ role, audio, video }) {
+  /** @param {MuteState} mutes */
+  const isOpen = ({ selfMuted, serverMuted, locked }) =>
+    role !== "listener" && !selfMuted && !serverMuted && !locked;
+  return { microphone: isOpen(audio), camera: isOpen(video), screen: isOpen(video) };
+}
+
+/** How many of the audience are remembered. */
+export const AUDIENCE_MAX = 500;
+
+/**
+ * Remembers somebody in the audience as the latest; beyond {@link AUDIENCE_MAX} the oldest is
+ * forgotten.
+ *
+ * @param {Map<string, Participant>} audience
+ * @param {Participant} who
+ * @param {string} self our own identity, which is never forgotten
+ */
+export function remember(audience, who, self) {
+  audience.delete(who.id);
+  audience.set(who.id, who);
+  for (const id of audience.keys()) {
+    if (audience.size <= AUDIENCE_MAX) return;
+    if (id !== self) audience.delete(id);
+  }
+}
 
 /**
  * A participant of whom nothing is known but its identity.
