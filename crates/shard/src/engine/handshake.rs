@@ -114,9 +114,10 @@ impl Engine {
         let session = session.ok_or(DropReason::UnknownSource)?;
         self.current.session = Some(slot);
         self.dtls.done_in_turn += 1;
-        session.transport.on_dtls(now, from, datagram)?;
+        let fed = session.transport.on_dtls(now, from, datagram);
+        // Records before the one that was refused may have been answered.
         self.drain_transport(now, slot, sink);
-        Ok(())
+        fed
     }
 
     /// Sends what a transport has to send, acts on what it has to tell, schedules its next call.

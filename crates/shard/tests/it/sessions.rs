@@ -196,3 +196,26 @@ fn closing_the_room_closes_everybody_with_the_reason() {
     let again = bench.apply(ShardCommand::CloseRoom { room: ROOM, reason });
     assert_eq!(again, Err(CommandRefused::UnknownRoom));
 }
+
+#[test]
+fn a_hello_is_answered_although_what_follows_it_in_the_datagram_is_refused() {
+    let mut bench = Bench::with_room();
+    bench.seat(1);
+    let mut client = Client::new(1, bench.epoch);
+    let server = bench.open(1, &client);
+    client.check(&server);
+    bench.pump(&mut [&mut client]);
+    client.start_dtls();
+    let mut datagram = client.outgoing.pop_front().unwrap();
+    // A hello of four bytes: whole, and no hello.
+    datagram.extend([22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 9, 0, 16]);
+    datagram.extend([1, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 4, 9, 9, 9, 9]);
+    bench
+        .engine
+        .on_datagram(bench.now, client.addr, &mut datagram, &mut bench.sink);
+    let drops = bench.engine.counters().drops;
+    assert_eq!(drops.get(DropReason::Malformed), 1);
+    assert_eq!(bench.sink.len(), 1);
+    bench.pump(&mut [&mut client]);
+    assert!(client.is_connected());
+}
