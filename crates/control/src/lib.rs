@@ -13,6 +13,7 @@ mod answer;
 mod auth;
 mod check;
 mod event;
+mod incoming;
 mod request;
 mod serve;
 mod service;

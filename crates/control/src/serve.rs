@@ -8,9 +8,9 @@ use estrade_directory::Directory;
 use estrade_telemetry::Metrics;
 use tokio::net::TcpListener;
 use tonic::transport::Server;
-use tonic::transport::server::TcpIncoming;
 
 use crate::ApiKeys;
+use crate::incoming::{CONNECTIONS_MAX, incoming};
 use crate::proto::FILE_DESCRIPTOR_SET;
 use crate::proto::room_service_server::RoomServiceServer;
 use crate::service::Rooms;
@@ -93,13 +93,10 @@ pub async fn serve(
         .add_service(health_service)
         .add_optional_service(v1)
         .add_optional_service(v1alpha)
-        .serve_with_incoming_shutdown(
-            TcpIncoming::from(listener).with_nodelay(Some(true)),
-            async move {
-                shutdown.await;
-                health.set_not_serving::<RoomServiceServer<Rooms>>().await;
-            },
-        )
+        .serve_with_incoming_shutdown(incoming(listener, CONNECTIONS_MAX), async move {
+            shutdown.await;
+            health.set_not_serving::<RoomServiceServer<Rooms>>().await;
+        })
         .await
         .map_err(failed)
 }

@@ -67,7 +67,7 @@ impl Server {
         let (close, closing) = watch::channel(false);
         let clients =
             estrade_signal::router(signal_config(&config), directory.clone(), metrics.clone());
-        let clients = http::serve(http, clients, draining.clone());
+        let clients = http::serve(http::CLIENTS_MAX, http, clients, draining.clone());
         let calls = estrade_control::serve(
             control_config(&config)?,
             grpc,
@@ -76,7 +76,7 @@ impl Server {
             told(draining.clone()),
         );
         let probes = admin::router(directory.clone(), metrics.clone(), draining);
-        let probes = axum::serve(admin, probes).with_graceful_shutdown(told(closing));
+        let probes = http::serve(http::PROBES_MAX, admin, probes, closing);
         Ok(Self {
             http_addr,
             grpc_addr,
@@ -87,7 +87,7 @@ impl Server {
             drain,
             close,
             edges: vec![spawn(Listener::Http, clients), spawn(Listener::Grpc, calls)],
-            admin: spawn(Listener::Admin, probes.into_future()),
+            admin: spawn(Listener::Admin, probes),
         })
     }
 

@@ -20,8 +20,11 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::told;
 
-/// Connections at once, WebSockets aside; further ones wait in the kernel's queue.
-const CONNECTIONS_MAX: usize = 8_192;
+/// Connections of clients at once, WebSockets aside; further ones wait in the kernel's queue.
+pub(super) const CLIENTS_MAX: usize = 8_192;
+
+/// Connections to the admin port at once: a few scrapers and probes.
+pub(super) const PROBES_MAX: usize = 128;
 
 /// How long a request's head may take to arrive, and a connection may be idle before it.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
@@ -38,23 +41,14 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
 /// Shortest time between two warnings, which anyone can bring about.
 const WARNING_INTERVAL: Duration = Duration::from_secs(60);
 
-/// Serves `router` until `draining` is raised; then takes no more connections and returns once the
+/// Serves `router`, to at most so many at a time, until `draining` is raised; then takes no more connections and returns once the
 /// requests in progress are answered. Dropping the future cuts them.
 pub(super) async fn serve(
-    listener: TcpListener,
-    router: Router,
-    draining: watch::Receiver<bool>,
-) -> io::Result<()> {
-    serve_at_most(CONNECTIONS_MAX, listener, router, draining).await;
-    Ok(())
-}
-
-async fn serve_at_most(
     connections_max: usize,
     listener: TcpListener,
     router: Router,
     draining: watch::Receiver<bool>,
-) {
+) -> io::Result<()> {
     let places = Arc::new(Semaphore::new(connections_max));
     let mut connections = JoinSet::new();
     let mut drained = pin!(told(draining.clone()));
@@ -80,6 +74,7 @@ async fn serve_at_most(
     }
     drop(listener);
     while connections.join_next().await.is_some() {}
+    Ok(())
 }
 
 /// The next connection and its place. Cancel-safe.
@@ -152,7 +147,10 @@ mod tests {
         let router = Router::new().route("/", get(async || "hello"));
         let (drain, draining) = watch::channel(false);
         let mut server = JoinSet::new();
-        server.spawn(serve_at_most(connections_max, listener, router, draining));
+        server.spawn(async move {
+            let served = serve(connections_max, listener, router, draining).await;
+            assert!(served.is_ok());
+        });
         (addr, drain, server)
     }
 
