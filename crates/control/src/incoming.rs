@@ -2,7 +2,7 @@
 //!
 //! Connections are of a bounded number; one that does not begin to speak HTTP/2 within a bounded
 //! time is closed. From there on the server's pings tell a connection that is alive from one that
-//! only takes a place. Read by [`crate::serve`].
+//! only takes a place. Read by [`crate::serve()`].
 
 use std::io;
 use std::pin::Pin;
