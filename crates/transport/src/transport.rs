@@ -178,12 +178,7 @@ impl Transport {
         from: SocketAddr,
         datagram: &mut [u8],
     ) -> Result<usize, DropReason> {
-        let State::Connected(srtp) = &mut self.state else {
-            return Err(DropReason::NotConnected);
-        };
-        let len = srtp.rx.open_rtp(datagram)?;
-        self.ice.on_alive(now, from);
-        Ok(len)
+        self.unprotect(now, from, |rx| rx.open_rtp(datagram))
     }
 
     /// Opens an SRTCP compound in place; returns the plain length. RFC 3711 §3.4.
@@ -199,10 +194,21 @@ impl Transport {
         from: SocketAddr,
         datagram: &mut [u8],
     ) -> Result<usize, DropReason> {
+        self.unprotect(now, from, |rx| rx.open_rtcp(datagram))
+    }
+
+    /// Opens a packet by `open`; what is authentic renews consent. RFC 7675 §5.1.
+    #[inline]
+    fn unprotect(
+        &mut self,
+        now: MonoTime,
+        from: SocketAddr,
+        open: impl FnOnce(&mut SrtpRx) -> Result<usize, DropReason>,
+    ) -> Result<usize, DropReason> {
         let State::Connected(srtp) = &mut self.state else {
             return Err(DropReason::NotConnected);
         };
-        let len = srtp.rx.open_rtcp(datagram)?;
+        let len = open(&mut srtp.rx)?;
         self.ice.on_alive(now, from);
         Ok(len)
     }

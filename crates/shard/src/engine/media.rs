@@ -2,11 +2,16 @@
 
 use std::net::SocketAddr;
 
+use estrade_router::RouterSession;
 use estrade_types::{DropReason, MonoTime};
 
 use super::Engine;
 use super::legs::Legs;
+use super::room::Room;
+use super::session::Session;
 use crate::DatagramSink;
+use crate::outbox::Outbox;
+use crate::table::Slot;
 
 impl Engine {
     /// An SRTP packet.
@@ -17,23 +22,13 @@ impl Engine {
         datagram: &mut [u8],
         sink: &mut impl DatagramSink,
     ) -> Result<(), DropReason> {
-        let slot = self.sessions_by_addr.get(&from);
-        let slot = *slot.ok_or(DropReason::UnknownSource)?;
-        let session = self.sessions.get_mut(slot);
-        let session = session.ok_or(DropReason::UnknownSource)?;
-        self.current.session = Some(slot);
+        let session = self.session_at(from)?;
         let len = session.transport.unprotect_rtp(now, from, datagram)?;
+        let (room, streams) = (session.room, session.streams);
         let packet = datagram.get(..len).unwrap_or_default();
-        let (room_slot, streams) = (session.room, session.streams);
-        let room = self.rooms.get_mut(room_slot);
-        let (Some(room), Some(streams)) = (room, streams) else {
-            return Err(DropReason::NotConnected);
-        };
-        self.current.room = Some(room_slot);
-        let mut legs = Legs::new(&mut self.sessions, sink, &mut self.tally);
-        room.on_rtp(now, streams, packet, &mut legs, &mut self.outbox);
-        self.schedule_room(room_slot);
-        Ok(())
+        self.in_room(room, streams, sink, |room, streams, legs, outbox| {
+            room.on_rtp(now, streams, packet, legs, outbox);
+        })
     }
 
     /// An SRTCP compound.
@@ -44,24 +39,42 @@ impl Engine {
         datagram: &mut [u8],
         sink: &mut impl DatagramSink,
     ) -> Result<(), DropReason> {
+        let session = self.session_at(from)?;
+        let len = session.transport.unprotect_rtcp(now, from, datagram)?;
+        let (room, streams) = (session.room, session.streams);
+        let compound = datagram.get(..len).unwrap_or_default();
+        self.in_room(room, streams, sink, |room, streams, legs, outbox| {
+            // What is wrong with it the router has counted; the packets before the flaw hold.
+            let _counted = room.router.on_rtcp(now, streams, compound, legs);
+            room.settle(now, legs, outbox);
+        })
+    }
+
+    /// The session whose media comes from `from`; what follows is its work.
+    fn session_at(&mut self, from: SocketAddr) -> Result<&mut Session, DropReason> {
         let slot = self.sessions_by_addr.get(&from);
         let slot = *slot.ok_or(DropReason::UnknownSource)?;
         let session = self.sessions.get_mut(slot);
         let session = session.ok_or(DropReason::UnknownSource)?;
         self.current.session = Some(slot);
-        let len = session.transport.unprotect_rtcp(now, from, datagram)?;
-        let compound = datagram.get(..len).unwrap_or_default();
-        let (room_slot, streams) = (session.room, session.streams);
-        let room = self.rooms.get_mut(room_slot);
-        let (Some(room), Some(streams)) = (room, streams) else {
+        Ok(session)
+    }
+
+    /// Does `work` on a session's room, and schedules the room's next call.
+    fn in_room<S: DatagramSink>(
+        &mut self,
+        slot: Slot,
+        streams: Option<RouterSession>,
+        sink: &mut S,
+        work: impl FnOnce(&mut Room, RouterSession, &mut Legs<'_, S>, &mut Outbox),
+    ) -> Result<(), DropReason> {
+        let (Some(room), Some(streams)) = (self.rooms.get_mut(slot), streams) else {
             return Err(DropReason::NotConnected);
         };
-        self.current.room = Some(room_slot);
+        self.current.room = Some(slot);
         let mut legs = Legs::new(&mut self.sessions, sink, &mut self.tally);
-        // What is wrong with it the router has counted; the packets before the flaw hold.
-        let _counted = room.router.on_rtcp(now, streams, compound, &mut legs);
-        room.settle(now, &mut legs, &mut self.outbox);
-        self.schedule_room(room_slot);
+        work(room, streams, &mut legs, &mut self.outbox);
+        self.schedule_room(slot);
         Ok(())
     }
 }
