@@ -137,13 +137,13 @@ impl Server {
         for edge in &mut self.edges {
             if timeout_at(until, &mut *edge).await.is_err() {
                 tracing::warn!("connections were cut at the end of the grace");
-                edge.abort();
+                cut(edge).await;
             }
         }
         self.stop_shards(until).await;
         self.close.send_replace(true);
         if timeout_at(until, &mut self.admin).await.is_err() {
-            self.admin.abort();
+            cut(&mut self.admin).await;
         }
     }
 
@@ -178,6 +178,13 @@ impl Drop for Server {
         }
         self.admin.abort();
     }
+}
+
+/// Ends a task and waits until it is gone, and with it the port that it held.
+async fn cut<T>(task: &mut JoinHandle<T>) {
+    task.abort();
+    // It says that it was canceled, or what it came to at the last moment: neither matters now.
+    drop(task.await);
 }
 
 async fn bind(listener: Listener, addr: SocketAddr) -> Result<TcpListener, StartError> {

@@ -161,7 +161,7 @@ pub fn spawn(
     std::thread::Builder::new()
         .name(format!("estrade-shard-{}", config.index.0))
         .spawn(move || {
-            let mut turns = Turns {
+            let turns = Turns {
                 engine: Engine::new(engine),
                 sink: SocketSink::new(socket),
                 poller,
@@ -173,13 +173,13 @@ pub fn spawn(
                 turns: 0,
                 busy: Duration::ZERO,
             };
-            run(&for_thread, &mut turns);
+            run(&for_thread, turns);
         })?;
     Ok(ShardHandle { shared })
 }
 
-/// The thread's body: whatever happens in it, control is told that it ended.
-fn run(shared: &Shared, turns: &mut Turns) {
+/// The thread's body: whatever happens in it, control is told that it ended, once its port is free.
+fn run(shared: &Shared, mut turns: Turns) {
     let is_stopping = || shared.is_stopping.load(Ordering::Acquire);
     let ended = catch_unwind(AssertUnwindSafe(|| turns.run(is_stopping)));
     shared.is_stopping.store(true, Ordering::Release);
@@ -190,6 +190,8 @@ fn run(shared: &Shared, turns: &mut Turns) {
             turns.events.offer(stopped)
         })));
     }
+    // The socket first: whoever waits for the end may bind its port.
+    drop(turns);
     *shared.ended.lock().unwrap_or_else(PoisonError::into_inner) = true;
     shared.ended_changed.notify_all();
 }
