@@ -27,9 +27,6 @@ const TOP_LEVEL: &[&str] = &[
 /// Longest file, in lines.
 const LINES_MAX: usize = 600;
 
-/// Longest file of tests: a table of cases is one concept at any length a person can scroll.
-const TEST_LINES_MAX: usize = 1_000;
-
 /// Where a clock may be read.
 const CLOCK_READERS: &[&str] = &[
     "crates/shard/",
@@ -79,8 +76,7 @@ fn file(root: &Path, name: &str) -> Vec<String> {
     let mut breaches = Vec::new();
     if is_source {
         let lines = text.lines().count();
-        let is_test = name.contains("/tests/") || name.ends_with("tests.rs");
-        if lines > if is_test { TEST_LINES_MAX } else { LINES_MAX } {
+        if lines > LINES_MAX {
             breaches.push(format!(
                 "{name} has {lines} lines: does it hold more than one concept?"
             ));
